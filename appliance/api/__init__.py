@@ -1,0 +1,1 @@
+"""HTTP, and nothing but: the page, the token, health, readiness and metrics."""

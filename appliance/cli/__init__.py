@@ -1,0 +1,1 @@
+"""The command line, one file a subcommand: `add_arguments(parser)` declares its options, `run(args)` does it."""

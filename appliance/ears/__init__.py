@@ -1,0 +1,1 @@
+"""Ears: speech in, words out."""

@@ -1,0 +1,147 @@
+"""Finds the mouth in recorded pictures, the moment it starts to move, and how far it is from the voice.
+
+The mouth is where pictures change while the voice is heard and hardly change while it is not. A visitor's eyes can be
+deceived in one more way: lips open before the sound they make. So the offset is not taken between mouth and loudness:
+the same face is rendered again from the voice as it arrived, where pictures and sound belong together by construction,
+and the pictures that arrived are laid over those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from appliance.evaluation.measures import Stretch
+from appliance.evaluation.timeline import GRID, Cells, Seen
+
+Signal = npt.NDArray[np.float64]
+
+BOX = (slice(GRID // 2, GRID * 15 // 16), slice(GRID // 4, GRID * 3 // 4))
+"""Rows and columns in which the mouth is looked for: below the eyes, which blink at any time."""
+_SMOOTH_S = 0.6
+"""Slower changes are the head's, not the lips'."""
+_STEP_S = 0.005
+_REACH_S = 0.6
+"""Offsets that are searched, each way."""
+_CONTRAST = 2.0
+"""A face moves at least this much more while it speaks than while it listens; a test picture does not."""
+_SURE = 0.5
+"""Correlation below which no offset is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """Where the mouth is and how its opening shows."""
+
+    weights: Signal
+    """(cells of BOX,) unit vector: how each cell's luminance changes as the mouth opens or closes."""
+    still: float
+    """Motion between two pictures that a closed mouth hardly ever reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """How far the pictures of one answer are from its voice."""
+
+    ms: float
+    """Above 0: the pictures come late."""
+    correlation: float
+    """Of the two mouths at that offset, -1 to 1."""
+
+
+def find_mouth(seen: Sequence[Seen], sounds: Sequence[Stretch]) -> Mouth | None:
+    """Learn the mouth from a visit; None where nothing in the picture moves with the voice."""
+    if len(seen) < 3:
+        return None
+    times = np.array([frame.at_s for frame in seen])
+    cells = _box([frame.cells for frame in seen])
+    steps = np.diff(cells, axis=0)
+    speaking = _during(times[1:], sounds, 0.0)
+    silent = ~_during(times[1:], sounds, 0.5)
+    if speaking.sum() < 25 or silent.sum() < 25:
+        return None
+    # The direction in which the cells change together while the voice is heard, less what they do anyway.
+    change = _covariance(steps[speaking]) - _covariance(steps[silent])
+    _, vectors = np.linalg.eigh(change)
+    weights = vectors[:, -1]
+    motion = np.abs(steps @ weights)
+    if np.sqrt(np.mean(motion[speaking] ** 2)) < _CONTRAST * np.sqrt(np.mean(motion[silent] ** 2)):
+        return None
+    return Mouth(weights, float(np.percentile(motion[silent], 99)) * 1.5)
+
+
+def first_moved_s(mouth: Mouth, seen: Sequence[Seen], after_s: float) -> float | None:
+    """When the first picture after `after_s` arrived whose lips had moved, and went on moving in the next five."""
+    frames = [frame for frame in seen if frame.at_s > after_s]
+    cells = _box([frame.cells for frame in frames]) if frames else np.empty((0, 0))
+    moved = np.abs(np.diff(cells, axis=0) @ mouth.weights) > mouth.still if len(frames) > 1 else np.empty(0, bool)
+    for index in np.flatnonzero(moved):
+        if moved[index + 1 : index + 6].sum() >= 2:
+            return frames[int(index) + 1].at_s
+    return None
+
+
+def offset(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen]) -> Offset | None:
+    """Lay what arrived over the same face rendered from the voice that arrived.
+
+    Args:
+        rendered: its pictures, each with the time its first sample was heard.
+    Returns:
+        None where the two are not alike enough to say.
+    """
+    if len(rendered) < 10:
+        return None
+    start_s, end_s = rendered[0].at_s, rendered[-1].at_s
+    grid = np.arange(start_s - _REACH_S, end_s + _REACH_S, _STEP_S)
+    near = [frame for frame in seen if grid[0] - 0.2 <= frame.at_s <= grid[-1] + 0.2]
+    if len(near) < 10:
+        return None
+    reach = round(_REACH_S / _STEP_S)
+    ours = _lips(mouth, near, grid)
+    wanted = _lips(mouth, rendered, grid[reach:-reach])
+    scores = np.array([_correlation(ours[lag : lag + len(wanted)], wanted) for lag in range(2 * reach + 1)])
+    best = int(np.argmax(scores))
+    if scores[best] < _SURE or best in (0, 2 * reach):
+        return None
+    return Offset((best - reach + _vertex(scores[best - 1 : best + 2])) * _STEP_S * 1000, float(scores[best]))
+
+
+def _box(pictures: Sequence[Cells]) -> Signal:
+    return np.array([picture[BOX].reshape(-1) for picture in pictures], np.float64)
+
+
+def _during(times: Signal, sounds: Sequence[Stretch], margin_s: float) -> npt.NDArray[np.bool_]:
+    inside = np.zeros(len(times), bool)
+    for sound in sounds:
+        inside |= (times >= sound.start_s - margin_s) & (times <= sound.end_s + margin_s)
+    return inside
+
+
+def _covariance(steps: Signal) -> Signal:
+    return steps.T @ steps / len(steps)
+
+
+def _lips(mouth: Mouth, frames: Sequence[Seen], grid: Signal) -> Signal:
+    """The mouth's opening at the times of `grid`, without what the head does."""
+    times = np.array([frame.at_s for frame in frames])
+    opening = _box([frame.cells for frame in frames]) @ mouth.weights
+    signal = np.interp(grid, times, opening)
+    width = round(_SMOOTH_S / _STEP_S) | 1
+    padded = np.pad(signal, width // 2, mode="edge")
+    return signal - np.convolve(padded, np.full(width, 1 / width), mode="valid")
+
+
+def _correlation(a: Signal, b: Signal) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / power if power else 0.0
+
+
+def _vertex(three: Signal) -> float:
+    """Where the parabola through three neighbouring values has its top, in steps from the middle one."""
+    left, middle, right = three
+    bend = left - 2 * middle + right
+    return float(0.5 * (left - right) / bend) if bend else 0.0

@@ -1,0 +1,83 @@
+"""What a measuring visitor asks: the recordings of a folder, or questions of the persona spoken by Piper."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+from appliance.bundles.manifest import cache
+from appliance.errors import MediaError
+from appliance.evaluation.microphone import Recording, read
+from appliance.personas.persona import Persona
+
+_SUFFIXES = (".wav", ".mp3", ".m4a", ".flac", ".ogg")
+_LENGTH_SCALE = 1.1
+_PITCH = 1.12
+"""The visitor is not the avatar: slower, then played faster, which is higher."""
+_FORMAT = 1
+_ANSWER_CHARACTERS = 110
+"""Answers of at least this length can be interrupted."""
+
+
+def of_folder(folder: Path) -> list[Recording]:
+    """Every recording of a folder, by name.
+
+    Raises:
+        MediaError: there is none, or one cannot be read.
+    """
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise MediaError(f"there are no recordings in {folder}", code="not-found", hint="name a folder of WAV files")
+    return [read(path) for path in paths]
+
+
+def of_persona(persona: Persona, voice: Path, count: int) -> list[Recording]:
+    """Questions that the persona has long answers to, spoken once and kept in the per-user cache.
+
+    Args:
+        voice: a Piper voice, .onnx with its .json beside it.
+        count: how many; fewer where the persona has fewer.
+    """
+    return [_spoken(text, voice) for text in choose(persona, count)]
+
+
+def choose(persona: Persona, count: int) -> list[str]:
+    """The longest wording of `count` entries with long answers, spread over the persona's list."""
+    plain = [entry for entry in persona.entries if not (entry.small_talk or entry.repeat or entry.urgent)]
+    entries = [entry for entry in plain if len(entry.answer) >= _ANSWER_CHARACTERS] or plain
+    step = max(1, len(entries) // max(count, 1))
+    return [max(entry.questions, key=len) for entry in entries[::step]][:count]
+
+
+def _spoken(text: str, voice: Path) -> Recording:
+    identity = f"{_FORMAT} {voice.name} {_LENGTH_SCALE} {_PITCH} {text}"
+    path = cache() / "questions" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.wav"
+    if not path.is_file():
+        _speak(text, voice, path)
+    return Recording(text, read(path).pcm)
+
+
+def _speak(text: str, voice: Path, path: Path) -> None:
+    from piper import PiperVoice, SynthesisConfig
+
+    piper = PiperVoice.load(voice)
+    chunks = piper.synthesize(text + "?", SynthesisConfig(length_scale=_LENGTH_SCALE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    with wave.open(name, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(round(piper.config.sample_rate * _PITCH))
+        out.writeframes(b"".join(chunk.audio_int16_bytes for chunk in chunks))
+    Path(name).rename(path)
+
+
+def rotated(recordings: Sequence[Recording], first: int) -> list[Recording]:
+    """The same recordings, beginning with another: visitors at the same time ask different things."""
+    first %= len(recordings)
+    return [*recordings[first:], *recordings[:first]]

@@ -1,0 +1,181 @@
+"""An avatar pack in, its frames, face boxes and mouth mask out: everything a face is made of except the net.
+
+A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, and the sha256 of the other files), frames.mp4
+(the idle loop, H.264 4:2:0), boxes.json (the face box of every frame) and mask.png (where the mouth may change it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.errors import AvatarError
+
+Bytes = NDArray[np.uint8]
+
+CARD = "card.toml"
+FRAMES, BOXES, MASK = "frames.mp4", "boxes.json", "mask.png"
+FORMAT = 1
+_FILE_LIMIT = 64 * 2**20
+_MEMORY_LIMIT = 512 * 2**20
+_HINT = "fetch the avatar again, or build it with `python -m appliance.face.training`"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a pack says of itself."""
+
+    name: str
+    """The presenter's name."""
+    width: int
+    """Width of the picture, pixels, even."""
+    height: int
+    """Height of the picture, pixels, even."""
+    fps: int
+    """Frames of the loop in one second."""
+    frames: int
+    """Frames in the loop."""
+    licence: str
+    """SPDX name of the pack's licence."""
+    author: str
+    """Who made it."""
+    net: str
+    """Name of the face net that it was made for."""
+    ai_label: str
+    """The words that tell a visitor that this face is generated."""
+    files: dict[str, str]
+    """sha256 of each other file, by name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Avatar:
+    """A presenter, decoded once and shared by all sessions; nothing in it is ever written to."""
+
+    card: Card
+    """What it says of itself."""
+    frames: Bytes
+    """(n, height * 3 / 2, width) uint8, I420, BT.601 limited range; the last leads into the first."""
+    boxes: NDArray[np.int32]
+    """(n, 3): left, top and size of the face box in each frame, pixels, even."""
+    mask: Bytes
+    """(size, size) uint8 over the largest box: 255 where the net's mouth is shown, 0 where the frame stays."""
+
+    @property
+    def width(self) -> int:
+        """Width of the picture, pixels."""
+        return self.card.width
+
+    @property
+    def height(self) -> int:
+        """Height of the picture, pixels."""
+        return self.card.height
+
+    @property
+    def n_frames(self) -> int:
+        """Frames in the loop."""
+        return len(self.frames)
+
+
+def load_avatar(path: Path) -> Avatar:
+    """Read and verify a pack, a folder or a zip.
+
+    Raises:
+        AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), or incompatible.
+    """
+    files = _read(path)
+    card = _card(files.pop(CARD))
+    for name in (FRAMES, BOXES, MASK):
+        digest = hashlib.sha256(files[name]).hexdigest()
+        if digest != card.files.get(name):
+            raise AvatarError(
+                f"{name} in {path.name} is not the file its card names", code="checksum-mismatch", hint=_HINT
+            )
+    frames = _decode(files[FRAMES], card)
+    boxes = _boxes(files[BOXES], card)
+    return Avatar(card, frames, boxes, _mask(files[MASK], int(boxes[:, 2].max())))
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    names = (CARD, FRAMES, BOXES, MASK)
+    try:
+        if path.is_dir():
+            return {name: _bounded((path / name).stat().st_size, name) or (path / name).read_bytes() for name in names}
+        with zipfile.ZipFile(path) as pack:
+            return {name: _bounded(pack.getinfo(name).file_size, name) or pack.read(name) for name in names}
+    except (FileNotFoundError, KeyError) as error:
+        raise AvatarError(f"{path} is no avatar: {error} is missing", code="not-found", hint=_HINT) from error
+    except (OSError, zipfile.BadZipFile) as error:
+        raise AvatarError(f"{path} cannot be read as an avatar", code="incompatible", hint=_HINT) from error
+
+
+def _bounded(size: int, name: str) -> None:
+    if size > _FILE_LIMIT:
+        raise AvatarError(f"{name} is {size} bytes, more than an avatar's file may be", code="incompatible", hint=_HINT)
+
+
+def _card(text: bytes) -> Card:
+    try:
+        values: dict[str, Any] = tomllib.loads(text.decode())
+        if values.pop("format") != FORMAT:
+            raise ValueError("another format")
+        card = Card(**values)
+    except (ValueError, TypeError, KeyError) as error:
+        raise AvatarError(f"the avatar's card cannot be used: {error}", code="incompatible", hint=_HINT) from error
+    numbers = (card.width, card.height, card.fps, card.frames)
+    if not all(type(number) is int and number > 0 for number in numbers) or card.width % 2 or card.height % 2:
+        raise AvatarError("the avatar's card has sizes that cannot be", code="incompatible", hint=_HINT)
+    if card.frames * card.width * card.height * 3 // 2 > _MEMORY_LIMIT:
+        raise AvatarError("the avatar's loop needs more than 512 MiB", code="incompatible", hint="make it shorter")
+    return card
+
+
+def _decode(data: bytes, card: Card) -> Bytes:
+    """Decode the loop straight to I420, without a way through RGB: (n, height * 3 / 2, width)."""
+    frames = np.empty((card.frames, card.height * 3 // 2, card.width), np.uint8)
+    count = 0
+    try:
+        with av.open(io.BytesIO(data), "r") as film:
+            for frame in film.decode(video=0):
+                if (frame.width, frame.height) != (card.width, card.height) or count == card.frames:
+                    raise AvatarError("the avatar's frames are not what its card says", code="incompatible", hint=_HINT)
+                frames[count] = frame.to_ndarray(format="yuv420p")
+                count += 1
+    except (av.error.FFmpegError, IndexError, ValueError) as error:
+        raise AvatarError("the avatar's frames cannot be decoded", code="incompatible", hint=_HINT) from error
+    if count != card.frames:
+        raise AvatarError(f"the avatar has {count} frames, not {card.frames}", code="incompatible", hint=_HINT)
+    return frames
+
+
+def _boxes(data: bytes, card: Card) -> NDArray[np.int32]:
+    """One box for all frames, or one for each."""
+    try:
+        boxes = np.array(cast("list[list[int]]", json.loads(data)), np.int32).reshape(-1, 3)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise AvatarError("the avatar's boxes cannot be read", code="incompatible", hint=_HINT) from error
+    if len(boxes) == 1:
+        boxes = np.repeat(boxes, card.frames, 0)
+    far = boxes[:, :2] + boxes[:, 2:]
+    inside = boxes.min(initial=0) >= 0 and bool((far <= (card.width, card.height)).all())
+    if len(boxes) != card.frames or not inside or (boxes % 2).any() or boxes[:, 2].min(initial=32) < 32:
+        raise AvatarError("the avatar's boxes do not fit its frames", code="incompatible", hint=_HINT)
+    return boxes
+
+
+def _mask(data: bytes, size: int) -> Bytes:
+    mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if data else None
+    if mask is None or mask.ndim != 2:
+        raise AvatarError("the avatar's mask cannot be read", code="incompatible", hint=_HINT)
+    return np.asarray(mask if mask.shape == (size, size) else cv2.resize(mask, (size, size)), np.uint8)

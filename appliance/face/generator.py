@@ -1,0 +1,215 @@
+"""One visitor's face: speech in ahead of time, one I420 picture out for every frame's time, speaking or silent.
+
+Pictures are rendered as soon as their sound is known and wait here until it is heard. One running index walks the
+avatar's idle loop through silence and speech alike, so the head never jumps. A picture that is not ready in time is
+replaced by the one before it: video gives way before the voice does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from appliance.engine import Call, Context, Streams
+from appliance.errors import EngineError
+from appliance.face.compositor import Compositor
+from appliance.face.mel import MelWindows
+from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
+from appliance.face.resampler import Resampler
+from appliance.metrics import frames_late
+
+logger = logging.getLogger(__name__)
+
+AHEAD = 50
+"""Most pictures rendered and not yet shown, 0.4 MB each at 512x512: two seconds at 25 fps."""
+FIRST_BATCH, BATCH = 4, 25
+"""Windows in an utterance's first request, so that it starts at once, and in the others."""
+_SHORT = 4
+"""Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
+
+Windows = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """Speech on its way through the net."""
+
+    number: int
+    base: int
+    """The avatar's frame that its chunk 0 is drawn on."""
+    mel: MelWindows
+    resampler: Resampler
+    windows: deque[Windows] = field(default_factory=deque)
+    n_windows: int = 0
+    rendered: dict[int, bytes] = field(default_factory=dict)
+    flushed: bool = False
+    shown: int = -1
+    """Last chunk that was shown."""
+    task: asyncio.Task[None] | None = None
+    work: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to render; only the rendering task clears it."""
+    drawn: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with each picture; only `wait` clears it."""
+
+
+class FaceGenerator:
+    """The face of one session. Not thread-safe: it lives on the session's loop."""
+
+    def __init__(
+        self, renderer: FaceRenderer, bridge: Streams[RenderRequest, RenderedFrame], context: Context, *, fps: int
+    ) -> None:
+        """
+        Args:
+            renderer: the engine; its avatar is read when the first picture is asked for, after it is loaded.
+            bridge: the way to it.
+        """
+        self._renderer = renderer
+        self._bridge = bridge
+        self._context = context
+        self._fps = fps
+        self._index = 0
+        self._utterances: dict[int, _Utterance] = {}
+        self._last = b""
+
+    @cached_property
+    def _compositor(self) -> Compositor:
+        return Compositor(self._renderer.avatar)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self._renderer.avatar.width, self._renderer.avatar.height
+
+    def push(self, segment: int, pcm: npt.NDArray[np.int16], rate_hz: int) -> None:
+        """Speech of utterance `segment`, (n,) int16, before it is heard."""
+        utterance = self._utterances.get(segment)
+        if utterance is None:
+            utterance = self._begin(segment, rate_hz)
+        self._add(utterance, utterance.mel.push(utterance.resampler.push(pcm)))
+
+    def flush(self, segment: int) -> None:
+        """The utterance is complete."""
+        utterance = self._utterances.get(segment)
+        if utterance is not None and not utterance.flushed:
+            self._complete(utterance)
+            utterance.flushed = True
+            utterance.work.set()
+
+    def clear(self) -> None:
+        """Forget all speech; the mouth eases closed from where it is."""
+        for utterance in self._utterances.values():
+            if utterance.task is not None:
+                utterance.task.cancel()
+        self._utterances.clear()
+
+    def ready(self, segment: int, index: int) -> bool:
+        """Whether that chunk's picture is rendered."""
+        utterance = self._utterances.get(segment)
+        return utterance is not None and index in utterance.rendered
+
+    def frame(self, key: tuple[int, int] | None) -> bytes:
+        """The I420 picture to show now: of chunk (segment, index), or in silence."""
+        utterance = self._utterances.get(key[0]) if key else None
+        if key is None or utterance is None:
+            return self._silent()
+        index = key[1]
+        self._index = utterance.base + index
+        utterance.shown = index
+        if not utterance.flushed and utterance.n_windows - index <= _SHORT:
+            self._complete(utterance)
+        picture = utterance.rendered.get(index)
+        for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
+            del utterance.rendered[old]
+        utterance.work.set()
+        self._forget_before(utterance.number)
+        if picture is None:
+            frames_late.inc()
+            return self._last
+        self._last = picture
+        return picture
+
+    async def wait(self, segment: int, index: int) -> None:
+        """Wait until that chunk's picture is rendered, for films made faster or slower than real time."""
+        while not self.ready(segment, index):
+            utterance = self._utterances[segment]
+            if utterance.task is not None and utterance.task.done():
+                utterance.task.result()
+                return
+            utterance.drawn.clear()
+            waiter = asyncio.ensure_future(utterance.drawn.wait())
+            await asyncio.wait(
+                {waiter, utterance.task} if utterance.task else {waiter}, return_when=asyncio.FIRST_COMPLETED
+            )
+            waiter.cancel()
+
+    async def aclose(self) -> None:
+        tasks = [u.task for u in self._utterances.values() if u.task is not None]
+        self.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # ----
+
+    def _silent(self) -> bytes:
+        """The next idle picture; the loop holds still in a pause of the speech, whose pictures are already drawn."""
+        if all(u.flushed and u.shown >= u.n_windows - 1 for u in self._utterances.values()):
+            self._index += 1
+        self._last = self._compositor.ease(self._index, self._last or self._compositor.idle(self._index))
+        return self._last
+
+    def _begin(self, segment: int, rate_hz: int) -> _Utterance:
+        base = self._index + 1
+        for earlier in self._utterances.values():
+            base = max(base, earlier.base + earlier.n_windows)
+        utterance = _Utterance(segment, base, self._mel(), Resampler(rate_hz, 16_000))
+        self._utterances[segment] = utterance
+        utterance.task = asyncio.create_task(self._render(utterance), name="face-utterance")
+        return utterance
+
+    def _mel(self) -> MelWindows:
+        return MelWindows(fps=self._fps, offset_s=self._renderer.window_offset_s)
+
+    def _add(self, utterance: _Utterance, windows: Windows) -> None:
+        if len(windows):
+            utterance.windows.extend(windows)
+            utterance.n_windows += len(windows)
+            utterance.work.set()
+
+    def _complete(self, utterance: _Utterance) -> None:
+        """No more sound for now: what is known is rendered as if silence followed."""
+        self._add(utterance, utterance.mel.push(utterance.resampler.flush()))
+        self._add(utterance, utterance.mel.finish())
+        utterance.mel = self._mel()
+
+    async def _render(self, utterance: _Utterance) -> None:
+        """Send windows to the net and keep what comes back, at most AHEAD pictures before they are shown."""
+        done = 0
+        try:
+            while not (utterance.flushed and not utterance.windows):
+                if not utterance.windows or len(utterance.rendered) >= AHEAD:
+                    utterance.work.clear()
+                    await utterance.work.wait()
+                    continue
+                n = min(len(utterance.windows), BATCH if done else FIRST_BATCH)
+                windows = np.stack([utterance.windows.popleft() for _ in range(n)])
+                request = RenderRequest(tuple(range(utterance.base + done, utterance.base + done + n)), windows)
+                async for rendered in self._bridge.stream(request, self._call()):
+                    utterance.rendered[rendered.index - utterance.base] = rendered.picture
+                    utterance.drawn.set()
+                done += n
+        except EngineError as error:
+            logger.warning("face not rendered", extra={"code": error.code, "turn": self._context.turn.current})
+
+    def _call(self) -> Call:
+        return self._context.call(deadline_s=10.0)
+
+    def _forget_before(self, segment: int) -> None:
+        for number in [n for n in self._utterances if n < segment]:
+            task = self._utterances.pop(number).task
+            if task is not None:
+                task.cancel()

@@ -1,0 +1,27 @@
+"""The avatar provider `wav2lip`: any net with Wav2Lip's contract behind one engine, and a face for each session."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from appliance.config import FaceConfig
+from appliance.engine import Bridge, Context, Limits
+from appliance.errors import AvatarError
+from appliance.face.generator import FaceGenerator
+from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
+
+_SESSIONS = 64
+"""Requests drawn in the same round; each session has one under way."""
+
+
+def create(section: FaceConfig, context: Context) -> FaceGenerator:
+    """The face of one session, drawn by the engine that all sessions share."""
+
+    def build() -> Bridge[RenderRequest, RenderedFrame]:
+        engine = FaceRenderer(context.files["face"], context.files["avatar"], section)
+        return Bridge(
+            "face", engine, engine.render, limits=Limits(waiting=_SESSIONS, active=_SESSIONS), error=AvatarError
+        )
+
+    bridge = context.engines.get("face", build)
+    return FaceGenerator(cast("FaceRenderer", bridge.engine), bridge, context, fps=section.fps)

@@ -1,0 +1,171 @@
+"""A face and eight mouth parameters in, the face with that mouth out: the half of the net that draws.
+
+It finds the mouth in the reference, lays out where lips, teeth and tongue go for the parameters (the same geometry as
+the teacher's lips), warps the reference to it, and paints what no warp can show.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CHANNELS = (32, 48, 80, 112)
+"""At half, quarter, eighth and sixteenth size; multiples of 16 are what the runtime computes in anyway."""
+PLACES = 6
+"""What is found of a mouth: x, y, tilt, half width, smile, fullness; see `rig.mouth_place`."""
+MAPS = 7
+_REACH = 0.30
+"""How far the warp can reach, as a share of half the picture."""
+
+
+class _Step(nn.Module):
+    """Two convolutions; the parameters scale and shift what lies between."""
+
+    def __init__(self, width: int, code: int) -> None:
+        super().__init__()
+        self.film = nn.Linear(code, 2 * width)
+        self.first = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+        self.second = nn.Sequential(nn.ReLU(), nn.Conv2d(width, width, 3, padding=1))
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        scale, shift = self.film(code)[:, :, None, None].chunk(2, 1)
+        return nn.functional.relu(x + self.second(self.first(x) * (1 + scale) + shift))
+
+
+def _down(ins: int, outs: int, stride: int, kernel: int = 3) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(ins, outs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outs), nn.ReLU())
+
+
+class Layout(nn.Module):
+    """Where the edges of lips, teeth and tongue are: (B, 7, S/4, S/2) of signed distances in (-1, 1)."""
+
+    def __init__(self, size: int) -> None:
+        """Prepare the pixels' places, in pixels of the lower half at 192."""
+        super().__init__()
+        unit = 192 / size
+        y, x = torch.meshgrid(torch.arange(size // 4) * 2 + 0.5, torch.arange(size // 2) * 2 + 0.5, indexing="ij")
+        self.register_buffer("pixels", torch.stack([x, y])[None] * unit, persistent=False)
+
+    def forward(self, params: Tensor, places: Tensor) -> Tensor:
+        """Lay out; places is (B, 6) as `rig.mouth_place` gives it."""
+        jaw, wide, rounded, up, tuck, tongue, teeth, press = params[:, :, None, None].unbind(1)
+        x0, y0, tilt, half, smile, full = places[:, :, None, None].unbind(1)
+        x, y = self.pixels[:, 0] - x0, self.pixels[:, 1] - y0
+        x, y = x + tilt * y, y - tilt * x
+        free = 1 - press
+        across = x / (half * (1 + 0.17 * wide - 0.36 * rounded * (1 - 0.3 * press) - 0.05 * jaw)).clamp_min(4)
+        ends = across.abs().clamp(0.02, 0.98)
+        square = ends * ends
+        down = (15.5 * jaw + 0.8 * rounded) * free * (1 - tuck) - tuck
+        raised = (4.2 * up + 2.6 * jaw + 0.6 * rounded) * free * (1 - tuck) + 4.6 * tuck
+        corner = -3.4 * smile * (1 - 0.75 * rounded) - 0.9 * wide + 2.2 * jaw * free
+        slot = 1 - torch.exp(torch.log(ends) * (2.3 + 0.9 * wide - 0.3 * rounded))
+        opening = torch.exp(torch.log(slot) * (0.80 - 0.28 * rounded))
+        seam = corner * (0.7 * square + 0.3 * ends)
+        inner_top = seam - raised * opening
+        inner_low = torch.maximum(seam + down * opening, inner_top)
+        thin = full * (1 - 0.18 * wide + 0.30 * rounded) * (1 - 0.26 * press)
+        root = torch.sqrt(1 - square)
+        outer_top = inner_top - 6.4 * thin * (1 - square) * (1 - 0.3 * torch.exp(-60 * square))
+        outer_low = inner_low + 8.6 * thin * (1 - 0.45 * tuck) * root * torch.sqrt(root)
+        edge = 0.6 + 3.0 * teeth + 0.8 * jaw + 1.2 * tuck - 3.2 * rounded * (1 - teeth)
+        tip = down - 3.0 - (0.16 + 0.60 * tongue) * nn.functional.relu(down - 2.0) + 1.2 * rounded
+        lines = [y - inner_top, y - inner_low, y - outer_top, y - outer_low, y - edge, y - tip]
+        return torch.stack([*[torch.tanh(line / 3) for line in lines], across.clamp(-1.5, 1.5)], 1)
+
+
+class Generator(nn.Module):
+    """(B, 6, S, S) in [0, 1] and (B, 8) -> (B, 3, S, S); only the lower half is drawn.
+
+    out = warp(reference, flow) * (1 - a) + colour * a, so what the mouth does not change stays as sharp as it came.
+    """
+
+    def __init__(self, size: int = 192) -> None:
+        """Build with weights that copy the reference."""
+        super().__init__()
+        half, quarter, eighth, sixteenth = CHANNELS
+        y = (torch.arange(size // 2) * 2 + 1) / (size // 2) - 1
+        x = (torch.arange(size) * 2 + 1) / size - 1
+        grid = torch.stack([x[None].expand(size // 2, -1), y[:, None].expand(-1, size)], 2)
+        self.register_buffer("grid", grid[None].contiguous(), persistent=False)
+        self.register_buffer("place", grid.permute(2, 0, 1)[None].contiguous(), persistent=False)
+        self.register_buffer("usual", torch.tensor([96.0, 28.0, 0.0, 27.0, 1.0, 1.0]), persistent=False)
+        self.register_buffer("spread", torch.tensor([8.0, 6.0, 0.04, 3.0, 0.6, 0.25]), persistent=False)
+        self.size = size
+        self.layout = Layout(size)
+        self.code = nn.Sequential(nn.Linear(8, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU())
+        self.e1 = nn.Sequential(_down(11, half, 2, 4), _down(half, half, 1))
+        self.e2 = nn.Sequential(_down(half, quarter, 2), _down(quarter, quarter, 1))
+        self.e3 = nn.Sequential(_down(quarter, eighth, 2), _down(eighth, eighth, 1))
+        self.e4 = _down(eighth, sixteenth, 2)
+        flat = 16 * (size // 32) * (size // 16)
+        self.locate = nn.Sequential(
+            nn.Conv2d(sixteenth, 16, 1), nn.ReLU(), nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, PLACES)
+        )
+        self.d4 = _Step(sixteenth, 48)
+        self.u3, self.d3 = nn.Conv2d(sixteenth, eighth, 1), _Step(eighth, 48)
+        self.u2, self.d2 = nn.Conv2d(eighth, quarter, 1), _Step(quarter, 48)
+        self.u1, self.d1 = nn.Conv2d(quarter, half, 1), _Step(half, 48)
+        self.laid = nn.Conv2d(MAPS, half, 3, padding=1)
+        self.flow = nn.Conv2d(half, 2, 3, padding=1)
+        self.rise = nn.Sequential(nn.Conv2d(half, 4 * 6, 3, padding=1), nn.PixelShuffle(2), nn.ReLU())
+        self.head = nn.Sequential(
+            nn.Conv2d(6 + 3 + MAPS, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 16, 1),
+            nn.ReLU(),
+            nn.Conv2d(16, 4, 3, padding=1),
+        )
+        nn.init.zeros_(self.flow.weight)
+        nn.init.zeros_(self.flow.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.laid.weight)
+
+    def find(self, face: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Read the reference: features at four sizes, and where its mouth is, (B, 6)."""
+        middle = self.size // 2
+        top, low, above = face[:, :3, :middle], face[:, 3:, middle:], face[:, 3:, :middle]
+        place = self.place + torch.zeros_like(low[:, :2])
+        e1 = self.e1(torch.cat([low - 0.5, top - 0.5, above - 0.5, place], 1))
+        e2 = self.e2(e1)
+        e3 = self.e3(e2)
+        e4 = self.e4(e3)
+        return [e1, e2, e3, e4], self.usual + self.spread * self.locate(e4).float()
+
+    def forward(self, face: Tensor, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw; return the (B, 3, S/2, S) lower half and, for training, warp, colour and where the mouth was found."""
+        (e1, e2, e3, e4), places = self.find(face)
+        code = self.code(params)
+        maps = self.layout(params, places)
+        x = self.d4(e4, code)
+        x = self.d3(_up(self.u3(x)) + e3, code)
+        x = self.d2(_up(self.u2(x)) + e2, code)
+        x = self.d1(_up(self.u1(x)) + e1 + self.laid(maps), code)
+        flow = _smooth(torch.tanh(self.flow(x)) * _REACH)
+        grid = self.grid + flow.permute(0, 2, 3, 1)
+        low = face[:, 3:, self.size // 2 :]
+        warped = nn.functional.grid_sample(low.float(), grid.float(), padding_mode="border", align_corners=False)
+        drawn = torch.sigmoid(self.head(torch.cat([self.rise(x), warped, _smooth(maps)], 1)))
+        share = drawn[:, 3:]
+        return warped * (1 - share) + drawn[:, :3] * share, warped, drawn[:, :3], places
+
+
+def _up(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _smooth(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class TalkingFace(nn.Module):
+    """Both halves joined: mel (B, 1, 80, 16) and face (B, 6, S, S) -> picture (B, 3, S, S), Wav2Lip's contract."""
+
+    def __init__(self, audio: nn.Module, generator: Generator) -> None:
+        """Join two trained nets."""
+        super().__init__()
+        self.audio, self.generator = audio, generator
+
+    def forward(self, mel: Tensor, face: Tensor) -> Tensor:
+        """Draw the face as it speaks this sound."""
+        low = self.generator(face, self.audio(mel))[0]
+        return torch.cat([face[:, :3, : self.generator.size // 2], low], 2).clamp(0, 1)

@@ -1,0 +1,248 @@
+"""Hair on the canvas: a shape with light in it, and strands that follow its flow."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import skia
+from numpy.typing import NDArray
+
+from appliance.face.training.colour import Colour, dark, light, mix
+from appliance.face.training.look import Look, Pose
+from appliance.face.training.paint import Points, curve, fill, linear, mirrored, oval, soft, spot, stroke
+
+Line = NDArray[np.float64]
+
+
+def draw_hair_behind(canvas: skia.Canvas, look: Look) -> None:
+    """Draw what hangs behind head and neck."""
+    wide = look.width
+    if look.style == "long":
+        half = [(0, -134), (48, -126), (84, -86), (95, -20), (97, 50), (102, 120), (84, 168), (50, 172), (40, 60)]
+    elif look.style == "bob":
+        half = [(0, -134), (48, -126), (84, -86), (95, -20), (98, 40), (88, 88), (56, 92), (40, 60)]
+    elif look.style == "bun":
+        oval(canvas, (0, -146), (27, 25), linear((-20, -168), (20, -120), _stops(look.hair)))
+        return
+    else:
+        return
+    shape = curve([(x * wide, y) for x, y in mirrored(half)], closed=True)
+    canvas.drawPath(shape, linear((0, -130), (0, 170), [(0, dark(look.hair, 0.1), 1), (1, dark(look.hair, 0.5), 1)]))
+    canvas.save()
+    canvas.clipPath(shape, doAntiAlias=True)
+    pick = random.Random(look.seed)
+    for _ in range(110):
+        x = pick.choice([-1, 1]) * pick.uniform(58, 100) * wide
+        line = [(x * 0.9, -60), (x, 10), (x * 1.03 + pick.uniform(-4, 4), 80), (x * pick.uniform(0.86, 1.05), 170)]
+        canvas.drawPath(curve(line), _strand(look.hair, pick, 1.4))
+    canvas.restore()
+
+
+def draw_hair(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
+    """Draw the hair in front of the forehead."""
+    if look.style == "bald":
+        spot(canvas, (-20, -96), (34, 12), ((255, 250, 240), 0.30), 8)
+        return
+    canvas.save()
+    canvas.translate(-1.2 * pose.yaw, 0.8 * pose.pitch)
+    {"quiff": _quiff, "short": _side_swept, "crop": _crop, "long": _parted, "bob": _parted, "bun": _drawn_back}[
+        look.style
+    ](canvas, look)
+    canvas.restore()
+
+
+def _stops(tone: Colour) -> list[tuple[float, Colour, float]]:
+    return [(0, light(tone, 0.20), 1), (0.4, tone, 1), (1, dark(tone, 0.42), 1)]
+
+
+def _strand(tone: Colour, pick: random.Random, width: float = 1.1) -> skia.Paint:
+    bright = pick.random()
+    colour = light(tone, pick.uniform(0.12, 0.38)) if bright > 0.45 else dark(tone, pick.uniform(0.2, 0.6))
+    return stroke(colour, width * pick.uniform(0.5, 1.3), pick.uniform(0.12, 0.42), 0.35)
+
+
+def _shape(canvas: skia.Canvas, look: Look, points: Points, strands: tuple[Line, Line], lift: float) -> None:
+    """A filled lock whose strands run from (roots, tips), bent up by lift pixels."""
+    roots, tips = strands
+    body = curve(points, closed=True)
+    canvas.drawPath(body, fill(dark(look.skin, 0.7), 0.34, 4))
+    top, low = float(np.asarray(points)[:, 1].min()), float(np.asarray(points)[:, 1].max())
+    canvas.drawPath(body, linear((-40, top), (46, low), _stops(look.hair)))
+    canvas.save()
+    canvas.clipPath(body, doAntiAlias=True)
+    pick = random.Random(look.seed * 7 + len(points))
+    for _ in range(260):
+        at = pick.random() * (len(roots) - 1.001)
+        low_at, part = int(at), at % 1
+        root = roots[low_at] + (roots[low_at + 1] - roots[low_at]) * part
+        tip = tips[low_at] + (tips[low_at + 1] - tips[low_at]) * part
+        reach = pick.uniform(0.75, 1.08)
+        wobble = pick.uniform(-3, 3)
+        middle = (root + tip) / 2 + (wobble, -lift * pick.uniform(0.6, 1.3))
+        end = root + (tip - root) * reach + (wobble, pick.uniform(-2, 2))
+        canvas.drawPath(curve([root + np.array([pick.uniform(-2, 2), 3]), middle, end]), _strand(look.hair, pick, 1.3))
+    canvas.restore()
+
+
+def _shine(canvas: skia.Canvas, look: Look, points: Points, width: float, alpha: float) -> None:
+    canvas.drawPath(curve(points), stroke(light(look.hair, 0.62), width, alpha, width * 0.55))
+
+
+def _sides(canvas: skia.Canvas, look: Look, low: float) -> None:
+    """Short hair beside the temples, fading into the skin."""
+    for side in (-1, 1):
+        w = look.width
+        temple = [(78, -88), (84, -50), (80.5, -22), (75, low), (69, low - 6), (69.5, -30), (66, -52), (58, -76)]
+        points = [(side * x * w, y) for x, y in temple]
+        tone = mix(look.hair, look.skin, 0.10)
+        top, end = (0, -84), (0, low)
+        canvas.drawPath(
+            curve(points, closed=True), soft(linear(top, end, [(0, tone, 1), (0.6, tone, 0.92), (1, tone, 0.30)]), 1.6)
+        )
+        pick = random.Random(look.seed + side)
+        for _ in range(60):
+            y = pick.uniform(-80, low - 12)
+            x = side * pick.uniform(65, 80) * w
+            line = [(x, y), (x + side * 1.5, y + 5), (x + side * 0.5, y + 11)]
+            canvas.drawPath(curve(line), _strand(look.hair, pick, 0.9))
+
+
+def _lock(canvas: skia.Canvas, look: Look, spine: Line, width: float, pick: random.Random) -> None:
+    """One tapering lock along a spine of (root, bend, tip), with its own light and strands."""
+    share = np.linspace(0, 1, 9)[:, None]
+    middle = (1 - share) ** 2 * spine[0] + 2 * share * (1 - share) * spine[1] + share**2 * spine[2]
+    along = np.gradient(middle, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], 1) / np.linalg.norm(along, axis=1, keepdims=True)
+    thick = width * (0.80 + 0.75 * share - 1.25 * share**2) + 0.6
+    body = np.concatenate([middle + across * thick, (middle - across * thick)[::-1]])
+    tone = mix(look.hair, dark(look.hair, 0.4), pick.uniform(0, 0.45))
+    stops = [
+        (0, dark(tone, 0.42), 0.85),
+        (0.3, light(tone, 0.10), 1),
+        (0.6, light(tone, 0.16), 1),
+        (1, dark(tone, 0.22), 1),
+    ]
+    canvas.drawPath(curve(body, closed=True), fill(dark(look.hair, 0.75), 0.35, 2.2))
+    canvas.drawPath(curve(body, closed=True), soft(linear(tuple(spine[0]), tuple(spine[2]), stops), 0.7))
+    for _ in range(22):
+        offset = pick.uniform(-1.05, 1.05)
+        first, last = pick.choice([0, 0, 1]), pick.choice([6, 7, 8, 8])
+        line = (middle + across * thick * offset + pick.uniform(-0.5, 0.5))[first : last + 1 : 2]
+        canvas.drawPath(curve(line), _strand(look.hair, pick, 1.0))
+
+
+def _quiff(canvas: skia.Canvas, look: Look) -> None:
+    """Short sides and a full top that is combed up and over: the house presenter's."""
+    w = look.width
+    _sides(canvas, look, -2)
+    dome = [
+        (-79, -62), (-82, -88), (-66, -118), (-28, -136), (18, -139), (56, -128), (78, -102), (80, -66), (73, -62),
+        (66, -78), (50, -92), (20, -98), (-24, -98), (-54, -90), (-67, -76), (-73, -62),
+    ]  # fmt: skip
+    roots = np.array([(-76, -64), (-64, -80), (-30, -96), (10, -98), (48, -92), (70, -76), (78, -64)], np.float64)
+    tips = np.array([(-83, -92), (-64, -122), (-28, -138), (16, -142), (54, -130), (78, -104), (84, -72)], np.float64)
+    _shape(canvas, look, [(x * w, y) for x, y in dome], (roots * (w, 1), tips * (w, 1)), 4)
+    pick = random.Random(look.seed * 11)
+    # Back to front: the last locks lie in front and sweep from the parting on the left over to the right.
+    for number in range(15):
+        at = number / 14
+        x = 60 - 116 * at
+        root = (x + pick.uniform(-3, 3), -80 - 14 * np.sin(np.pi * (x + 62) / 124) + pick.uniform(-2, 3))
+        tip = (
+            x + 8 + 42 * at + pick.uniform(-5, 5),
+            -122 - 21 * np.sin(np.pi * (at * 0.8 + 0.12)) + pick.uniform(-4, 4),
+        )
+        bend = (x - 5 + 6 * at, -116 - 14 * at + pick.uniform(-3, 3))
+        _lock(canvas, look, np.array([root, bend, tip], np.float64) * (w, 1), 11.5 + 2.5 * at, pick)
+    for _ in range(70):
+        x = pick.uniform(-62, 62)
+        y = -79 - 14 * np.sin(np.pi * (x + 62) / 124)
+        line = [
+            (x * w, y + pick.uniform(0, 4)),
+            (x * w + pick.uniform(-2, 3), y - 7),
+            (x * w + pick.uniform(0, 7), y - 16),
+        ]
+        canvas.drawPath(curve(line), stroke(dark(look.hair, 0.15), 0.9, pick.uniform(0.25, 0.6), 0.3))
+    _shine(canvas, look, [(-34, -116), (0, -128), (38, -126), (62, -112)], 8, 0.30)
+
+
+def _side_swept(canvas: skia.Canvas, look: Look) -> None:
+    w = look.width
+    _sides(canvas, look, -6)
+    front = [
+        (-80, -50), (-84, -88), (-64, -122), (-22, -138), (26, -138), (64, -120), (84, -86), (80, -50), (72, -62),
+        (64, -82), (40, -76), (10, -84), (-30, -98), (-48, -88), (-66, -72),
+    ]  # fmt: skip
+    roots = np.array([(-44, -104), (-44, -112), (-40, -118), (-34, -126), (-28, -130)], np.float64)
+    tips = np.array([(-76, -56), (20, -80), (66, -76), (80, -58), (60, -124)], np.float64)
+    _shape(canvas, look, [(x * w, y) for x, y in front], (roots * (w, 1), tips * (w, 1)), 12)
+    _shine(canvas, look, [(-30, -112), (10, -110), (48, -98)], 8, 0.28)
+
+
+def _crop(canvas: skia.Canvas, look: Look) -> None:
+    w = look.width
+    _sides(canvas, look, -10)
+    top = [
+        (-79, -50),
+        (-82, -88),
+        (-62, -118),
+        (-24, -130),
+        (24, -130),
+        (62, -118),
+        (82, -88),
+        (79, -50),
+        (66, -76),
+        (44, -88),
+        (0, -92),
+        (-44, -88),
+        (-66, -76),
+    ]
+    roots = np.array([(-74, -60), (-60, -84), (-20, -92), (20, -92), (60, -84), (74, -60)], np.float64)
+    tips = np.array([(-80, -86), (-58, -116), (-20, -130), (20, -130), (58, -116), (80, -86)], np.float64)
+    _shape(canvas, look, [(x * w, y) for x, y in top], (roots * (w, 1), tips * (w, 1)), 2)
+
+
+def _parted(canvas: skia.Canvas, look: Look) -> None:
+    w = look.width
+    for side in (-1, 1):
+        lock = [
+            (-8, -134),
+            (36, -130),
+            (76, -100),
+            (92, -40),
+            (94, 30),
+            (88, 60),
+            (76, 30),
+            (74, -20),
+            (60, -60),
+            (26, -92),
+            (-6, -112),
+        ]
+        roots = np.array([(-6, -130), (-6, -122), (-6, -114)], np.float64)
+        tips = np.array([(92, 40), (84, 44), (76, 10)], np.float64)
+        _shape(canvas, look, [(side * x * w, y) for x, y in lock], (roots * (side * w, 1), tips * (side * w, 1)), 46)
+        _shine(canvas, look, [(side * 30 * w, -108), (side * 62 * w, -84), (side * 80 * w, -40)], 8, 0.26)
+
+
+def _drawn_back(canvas: skia.Canvas, look: Look) -> None:
+    w = look.width
+    top = [
+        (-78, -30),
+        (-84, -80),
+        (-62, -120),
+        (-20, -136),
+        (20, -136),
+        (62, -120),
+        (84, -80),
+        (78, -30),
+        (70, -62),
+        (46, -86),
+        (0, -94),
+        (-46, -86),
+        (-70, -62),
+    ]
+    roots = np.array([(-76, -40), (-56, -80), (0, -94), (56, -80), (76, -40)], np.float64)
+    tips = np.array([(-26, -132), (-14, -136), (0, -138), (14, -136), (26, -132)], np.float64)
+    _shape(canvas, look, [(x * w, y) for x, y in top], (roots * (w, 1), tips * (w, 1)), 8)
+    _shine(canvas, look, [(-52, -96), (0, -112), (52, -96)], 8, 0.26)

@@ -1,0 +1,180 @@
+"""A net and sentences that it never heard in, figures of how well its lips follow the teacher out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from piper import PiperVoice
+
+from appliance.face.avatar import load_avatar
+from appliance.face.compositor import Compositor
+from appliance.face.mel import mel_windows
+from appliance.face.net import FaceNet
+from appliance.face.training.idle import pose_at
+from appliance.face.training.look import HOUSE, Look, Pose
+from appliance.face.training.pack import LOOP
+from appliance.face.training.rig import CROP, Portrait
+from appliance.face.training.speech import Espeak, Speech, with_piper
+from appliance.face.training.visemes import tracks
+
+Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+FPS = 25
+HELD_OUT = (
+    "The clinic is open from eight in the morning until six in the evening.",
+    "You can park behind the building, and the first hour is free.",
+    "My name is Sam, and I am happy to help you find your way.",
+    "Please bring your insurance card and any letters from your family doctor.",
+    "Vaccinations are given every Thursday afternoon on the second floor.",
+    "I do not know that, but a colleague at the desk will certainly help.",
+    "Above all, we hope that you feel welcome and comfortable here.",
+    "The bus to the station stops opposite the main entrance.",
+    "Nothing that you tell me leaves this room.",
+    "Perhaps you would prefer to speak to one of my human colleagues?",
+    "We measure, we listen, and then we make a plan together.",
+    "Those brushes and shoes were washed in the big zinc basin.",
+    "Ravi and Olga waved from the balcony above the pool.",
+    "It may be a bumpy ride, so keep both hands on the bar.",
+    "Wait a moment while I look for a free room.",
+    "Good evening! What would you like to know?",
+)
+"""None of them is in sentences.txt."""
+CLOSED, OPEN = 0.09, 0.35
+"""Apertures under which lips count as closed, and over which they are plainly open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How one set of sentences came out."""
+
+    correlation: float
+    """Of the aperture with the teacher's, over all frames."""
+    ratio: float
+    """Spread of the aperture over the teacher's."""
+    lag_frames: float
+    """Where their cross-correlation peaks: positive is late."""
+    closed_f1: float
+    """F1 of closed frames inside speech."""
+    base_rate: float
+    """Share of frames inside speech that the teacher closes."""
+    over_closed: float
+    """Share of frames that the teacher holds plainly open and the net closes."""
+    silence: float
+    """Mean aperture in the pauses around the sentences."""
+
+
+def aperture(params: Floats) -> Floats:
+    """How far the lips are apart, (n,), as the drawing has it."""
+    return (params[:, 0] + 0.15 * params[:, 3]) * (1 - params[:, 7]) * (1 - 0.4 * params[:, 4])
+
+
+def spoken(voice_path: Path, kind: str) -> list[Speech]:
+    """Speak the held-out sentences: "joe" plain, "pitched" up by 22 %, or "espeak"."""
+    if kind == "espeak":
+        engine = Espeak()
+        return [engine.speak(text, "en-us+f4") for text in HELD_OUT]
+    voice = PiperVoice.load(voice_path, include_alignments=True)
+    return [with_piper(voice, text, random.Random(9), ratio=1.22 if kind == "pitched" else 1.0) for text in HELD_OUT]
+
+
+def windows(speech: Speech, offset_s: float) -> Floats:
+    """(n, 80, 16) of the sentence with 0.4 s of silence around it."""
+    quiet = np.zeros(6400, np.float32)
+    return mel_windows(np.concatenate([quiet, speech.pcm, quiet]), fps=FPS, offset_s=offset_s)
+
+
+def teacher(speech: Speech, frames: int) -> Floats:
+    """(frames, 8): the parameters that the labels ask for, in step with `windows`."""
+    return tracks(speech.phones, np.arange(frames) / FPS - 0.4)
+
+
+def figures(pairs: list[tuple[Floats, Floats]]) -> Figures:
+    """Compare (aperture read, aperture wanted) pairs, one a sentence."""
+    read, wanted = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+    inside = np.concatenate([_inside(pair[1]) for pair in pairs])
+    closed, said = (read < CLOSED) & inside, (wanted < CLOSED) & inside
+    hits = float((closed & said).sum())
+    plainly = (wanted > OPEN) & inside
+    return Figures(
+        correlation=float(np.corrcoef(read, wanted)[0, 1]),
+        ratio=float(read.std() / wanted.std()),
+        lag_frames=float(np.mean([_lag(*pair) for pair in pairs])),
+        closed_f1=2 * hits / max(1.0, float(closed.sum() + said.sum())),
+        base_rate=float(said.sum() / inside.sum()),
+        over_closed=float((closed & plainly).sum() / max(1, plainly.sum())),
+        silence=float(np.mean([pair[0][:6].mean() for pair in pairs])),
+    )
+
+
+def _inside(wanted: Floats) -> NDArray[np.bool_]:
+    sounding = np.flatnonzero(wanted > CLOSED)
+    inside = np.zeros(len(wanted), bool)
+    inside[sounding[0] : sounding[-1] + 1] = True
+    return inside
+
+
+def _lag(read: Floats, wanted: Floats) -> float:
+    """Frames by which read comes after wanted, to a fraction, by a parabola over the best of +-5."""
+    a, b = read - read.mean(), wanted - wanted.mean()
+    scores = np.array([float(np.roll(b, shift) @ a) for shift in range(-5, 6)])
+    best = int(scores[1:-1].argmax()) + 1
+    left, middle, right = scores[best - 1 : best + 2]
+    return best - 5 + 0.5 * float((left - right) / (left - 2 * middle + right))
+
+
+def meter(look: Look, pose: Pose, seed: int = 4) -> Callable[[Pixels], float]:
+    """Fit a ruler that reads the aperture from a picture's pixels, on the teacher's pictures of this look and pose."""
+    pick = np.random.default_rng(seed)
+    portrait = Portrait(look, pose, box=CROP)
+    params = pick.random((500, 8)).astype(np.float32)
+    params[:, 7] *= params[:, 7] > 0.5
+    params[:, 4] *= params[:, 4] > 0.7
+    params[:80, 0] *= 0.2
+    pictures = np.stack([_features(portrait.draw(row)) for row in params])
+    mean = pictures.mean(0)
+    matrix = pictures - mean
+    target = aperture(params)
+    kernel = matrix @ matrix.T + 2.0 * np.eye(len(matrix))
+    weights = matrix.T @ np.linalg.solve(kernel, target - target.mean())
+    return lambda picture: float((_features(picture) - mean) @ weights + target.mean())
+
+
+def _features(picture: Pixels) -> Floats:
+    mouth = picture[96:172, 56:136].astype(np.float32) / 255
+    return mouth.reshape(19, 4, 20, 4, 3).mean((1, 3)).ravel()
+
+
+def measure(net_path: Path, avatar_path: Path, voice_path: Path) -> dict[str, Figures]:
+    """Speak the held-out sentences through the finished net on the avatar, and read the lips from its pixels."""
+    net = FaceNet(net_path)
+    compositor = Compositor(load_avatar(avatar_path))
+    read = meter(HOUSE, pose_at(0, LOOP, FPS))
+    found: dict[str, Figures] = {}
+    for kind in ("joe", "pitched", "espeak"):
+        pairs: list[tuple[Floats, Floats]] = []
+        for speech in spoken(voice_path, kind):
+            faces = draw(net, compositor, windows(speech, net.window_offset_s))
+            wanted = aperture(teacher(speech, len(faces)))
+            pairs.append((np.array([read(face) for face in faces], np.float32), wanted))
+        found[kind] = figures(pairs)
+    return found
+
+
+def draw(net: FaceNet, compositor: Compositor, mels: Floats, *, still: bool = True) -> Pixels:
+    """Run the net on every window, on the avatar's first frame or along its loop: (n, S, S, 3) uint8 BGR."""
+    faces: list[Pixels] = []
+    for at in range(0, len(mels), 8):
+        batch = mels[at : at + 8]
+        crops = np.stack([compositor.crop(0 if still else at + place, net.size) for place in range(len(batch))])
+        reference = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
+        target = reference.copy()
+        target[:, :, net.size // 2 :] = 0
+        pictures = net.render(batch[:, None], np.concatenate([target, reference], 1))
+        faces.append(np.round(pictures.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
+    return np.concatenate(faces)

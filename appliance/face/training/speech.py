@@ -1,0 +1,183 @@
+"""Sentences in, speech with timed phonemes out: from Piper with its alignments, from espeak-ng with its events."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+from collections.abc import Iterator
+from ctypes import util
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from piper import PiperVoice, SynthesisConfig
+from scipy.signal import resample_poly
+
+from appliance.face.training.visemes import SILENCE, Phone
+
+Floats = NDArray[np.float32]
+
+SENTENCES = Path(__file__).with_name("sentences.txt")
+_NAMES = (
+    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam Alex Andy Denis Gene Henrique Hugo Jacky Lee Mario Michael Mr linda "
+    "anika Annie belinda caleb david ed edward grandma john max paul quincy rob robert sandro steph travis"
+)
+VARIANTS = tuple(_NAMES.split())
+"""Voices of espeak-ng that sound like people."""
+_PAUSE = frozenset(" ,.;:!?_-—…^$\"'()") | {""}
+# Piper's labels of this voice lie one hop late (energy dips of /m/, noise of /s/); measured on training sentences.
+PIPER_SHIFT_S = -0.0116
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One spoken sentence with its labels."""
+
+    pcm: Floats
+    """(n,) in [-1, 1], 16 kHz mono."""
+    phones: list[Phone]
+    """In order; pauses are "_"."""
+
+
+def sentences(seed: int, count: int) -> list[str]:
+    """Pick sentences to speak: the written ones first, then new ones made of their words, for unusual neighbours."""
+    pick = random.Random(seed)
+    written = [line.strip() for line in SENTENCES.read_text(encoding="utf-8").splitlines() if line.strip()]
+    words = sorted({word.strip(".,?!;:").lower() for line in written for word in line.split()})
+    pick.shuffle(written)
+    while len(written) < count:
+        salad = pick.sample(words, pick.randint(5, 11))
+        if pick.random() < 0.5:
+            salad[len(salad) // 2] += ","
+        written.append(" ".join(salad).capitalize() + pick.choice(".....?!"))
+    return written[:count]
+
+
+def with_piper(voice: PiperVoice, text: str, pick: random.Random, ratio: float | None = None) -> Speech:
+    """Speak with a Piper voice in a random manner, shifted in pitch and formants by resampling.
+
+    Two thirds are shifted where no ratio is given; with one, the voice speaks in its own plain manner.
+    """
+    config = SynthesisConfig(length_scale=ratio)
+    if ratio is None:
+        ratio = pick.uniform(0.82, 1.38) if pick.random() < 0.65 else 1.0
+        config = SynthesisConfig(
+            length_scale=pick.uniform(0.8, 1.3) * ratio,
+            noise_scale=pick.uniform(0.3, 0.9),
+            noise_w_scale=pick.uniform(0.4, 1.0),
+        )
+    audio: list[Floats] = []
+    phones: list[Phone] = []
+    at = 0.0
+    rate = 22050.0
+    for chunk in voice.synthesize(text, config, include_alignments=True):
+        rate = chunk.sample_rate * ratio
+        labels = [(item.phoneme, item.num_samples / rate) for item in chunk.phoneme_alignments or []]
+        phones += [Phone(p.symbol, p.start_s + PIPER_SHIFT_S, p.end_s + PIPER_SHIFT_S) for p in timed(labels, at)]
+        audio.append(chunk.audio_float_array)
+        at += len(chunk.audio_float_array) / rate
+    return Speech(resampled(np.concatenate(audio), rate), phones)
+
+
+def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phone]:
+    """Turn Piper's labels into phones: stress joins the next one, length the one before, spaces are split."""
+    merged: list[list[str | float]] = []
+    carry = 0.0
+    for symbol, seconds in labels:
+        if symbol in ("ˈ", "ˌ"):
+            carry += seconds
+        elif symbol in ("ː", "ˑ") or (symbol and symbol[0] in "\u0303\u0329\u0361\u032f"):
+            if merged:
+                merged[-1][1] = float(merged[-1][1]) + seconds
+        elif symbol == " " and seconds < 0.08 and merged:
+            merged[-1][1] = float(merged[-1][1]) + seconds / 2
+            carry += seconds / 2
+        else:
+            merged.append([SILENCE if symbol in _PAUSE else symbol, seconds + carry])
+            carry = 0.0
+    phones: list[Phone] = []
+    for symbol, seconds in merged:
+        phones.append(Phone(str(symbol), start_s, start_s + float(seconds)))
+        start_s += float(seconds)
+    return phones
+
+
+def resampled(pcm: Floats, rate_hz: float) -> Floats:
+    """Bring speech to 16 kHz."""
+    down = round(rate_hz / 50)
+    return resample_poly(pcm, 320, down).astype(np.float32)
+
+
+class _Event(ctypes.Structure):
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("string", ctypes.c_char * 8),
+    ]
+
+
+class Espeak:
+    """espeak-ng through its C library, for voices whose phoneme times are exact."""
+
+    def __init__(self) -> None:
+        """Load the library.
+
+        Raises:
+            OSError: libespeak-ng is not installed.
+        """
+        self._lib = ctypes.CDLL(util.find_library("espeak-ng") or "libespeak-ng.so.1")
+        # Retrieval mode; phoneme events in IPA; do not exit on errors.
+        self.rate_hz: int = self._lib.espeak_Initialize(1, 200, None, 0x8003)
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+        self._callback = prototype(self._receive)
+        self._lib.espeak_SetSynthCallback(self._callback)
+        self._audio: list[NDArray[np.int16]] = []
+        self._marks: list[tuple[str, int]] = []
+
+    def speak(self, text: str, voice: str, *, rate: int = 165, pitch: int = 50) -> Speech:
+        """Speak a sentence; voice is like "en-us+f4", rate in words a minute, pitch 0 to 99."""
+        self._audio, self._marks = [], []
+        self._lib.espeak_SetVoiceByName(voice.encode())
+        self._lib.espeak_SetParameter(1, rate, 0)
+        self._lib.espeak_SetParameter(3, pitch, 0)
+        data = text.encode()
+        self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
+        self._lib.espeak_Synchronize()
+        pcm = np.concatenate(self._audio).astype(np.float32) / 32768 if self._audio else np.zeros(0, np.float32)
+        marks = [*self._marks, ("", len(pcm))]
+        phones = [
+            Phone(symbol.strip("ˈˌː") or SILENCE, start / self.rate_hz, end / self.rate_hz)
+            for (symbol, start), (_, end) in pairwise(marks)
+            if end > start
+        ]
+        return Speech(resampled(pcm, self.rate_hz), phones)
+
+    def _receive(self, wav: object, count: int, events: object) -> int:
+        at = 0
+        while events[at].type:  # type: ignore[index]
+            if events[at].type == 7:  # type: ignore[index]
+                symbol = events[at].string.decode(errors="ignore")  # type: ignore[index]
+                self._marks.append((symbol, events[at].sample))  # type: ignore[index]
+            at += 1
+        if wav and count:
+            self._audio.append(np.ctypeslib.as_array(wav, (count,)).copy())  # type: ignore[arg-type]
+        return 0
+
+
+def corpus(voice: PiperVoice, seed: int, piper_count: int, espeak_count: int) -> Iterator[Speech]:
+    """Speak a seeded training corpus, Piper's part first."""
+    pick = random.Random(seed)
+    for text in sentences(seed, piper_count):
+        yield with_piper(voice, text, pick)
+    espeak = Espeak()
+    for text in sentences(seed + 1, espeak_count):
+        accent = pick.choice(["en-us", "en-us", "en-gb"])
+        name = f"{accent}+{pick.choice(VARIANTS)}"
+        yield espeak.speak(text, name, rate=pick.randint(130, 210), pitch=pick.randint(20, 80))

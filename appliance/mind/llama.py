@@ -1,0 +1,284 @@
+"""The language model: conversations of all visitors in, their replies out, decoded together in one batch.
+
+One model and one llama.cpp context. Every conversation is a sequence of that context and stays in its KV cache between
+turns; `advance` is one `llama_decode` over everyone's next token and a bounded piece of the prompts still to be read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from appliance.clock import Clock, monotonic
+from appliance.config import MindConfig
+from appliance.engine import SessionId
+from appliance.errors import LLMError
+from appliance.mind.kv_cache import NOBODY, KVCache, Sequence
+from appliance.mind.llama_context import ContextSizes, LlamaContext, Part
+from appliance.mind.sampling import Logits, Sampler, Sampling
+from appliance.mind.vocabulary import Message, Prompt, ReplyText
+
+logger = logging.getLogger(__name__)
+
+# Tokens of prompts read in one round. A round cannot be cancelled and holds up everyone who is being answered, so it is
+# short while someone is: 64 tokens are a quarter of a second on two cores with the 135M model, less than a spoken word.
+_PREFILL_ALONE = 192
+_PREFILL_BESIDE_REPLIES = 64
+_HEADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A conversation that wants its next reply."""
+
+    messages: tuple[tuple[str, str], ...]
+    """(role, text), oldest first: an optional system message, then user and assistant in turn."""
+    session: SessionId = NOBODY
+    """Whose conversation: what it shares with the session's last one is not read again; NOBODY keeps nothing."""
+    max_tokens: int = 96
+    """Most tokens of the reply; 0 only reads the prompt, so that a later request starts sooner."""
+    sampling: Sampling = Sampling()  # noqa: RUF009 - a frozen value
+    """How tokens are chosen."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the reply and are not part of it."""
+    seconds: float = 20.0
+    """The reply is cut off this long after it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """A visitor has left: forget the conversation."""
+
+    session: SessionId
+    """Whose."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnd:
+    """The last item of every reply."""
+
+    prompt_tokens: int
+    """Tokens of the conversation."""
+    cached_tokens: int
+    """Of these, how many were in the KV cache already."""
+    reply_tokens: int
+    """Tokens generated."""
+    finish: Literal["stop", "length", "time"]
+    """The model or a stop string ended it, or it was cut off at max_tokens, or at `seconds`."""
+
+
+MindRequest: TypeAlias = ChatRequest | ReleaseRequest
+MindItem: TypeAlias = str | ReplyEnd
+
+
+class _Reply:
+    """A request at work."""
+
+    def __init__(self, request: ChatRequest, prompt: Prompt, n_reply: int, text: ReplyText) -> None:
+        self.session = request.session
+        self.prompt = prompt
+        self.n_reply = n_reply
+        self.text = text
+        self.ends_s = float("inf")
+        self.sampler = Sampler(request.sampling)
+        self.sequence: Sequence | None = None
+        self.n_cached = 0
+        self.n_generated = 0
+        self.next_token: int | None = None
+        self.pieces = ""
+        self.end: ReplyEnd | None = None
+        self.error: LLMError | None = None
+
+    def finish(self, why: Literal["stop", "length", "time"]) -> None:
+        self.pieces += self.text.finish()
+        self.end = ReplyEnd(len(self.prompt.tokens), self.n_cached, self.n_generated, why)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What one request puts into a round's batch."""
+
+    reply: _Reply
+    """Whose."""
+    sequence: Sequence
+    """Where to."""
+    tokens: tuple[int, ...]
+    """Tokens, to be appended to the sequence."""
+    samples: bool
+    """The last of them is to be followed by a token of the reply."""
+
+
+class LlamaEngine:
+    """One GGUF model under continuous batching; every method on one thread."""
+
+    def __init__(self, path: Path, config: MindConfig, clock: Clock = monotonic) -> None:
+        self._path = path
+        self._config = config
+        self._clock = clock
+        self._replies: list[_Reply] = []
+        self._context: LlamaContext | None = None
+
+    def load(self) -> None:
+        """Open the model and allocate the KV cache.
+
+        Raises:
+            LLMError: codes not-found, incompatible (no GGUF model that llama.cpp can run), out-of-memory.
+        """
+        config = self._config
+        batch = _PREFILL_ALONE + config.sequences
+        sizes = ContextSizes(
+            config.cache_tokens, config.context_tokens, config.sequences + _HEADS, batch, config.threads
+        )
+        context = LlamaContext(self._path, sizes)
+        self._context = context
+        self._vocabulary = context.vocabulary
+        self.window = context.n_window
+        self.cache = KVCache(context, n_sequences=config.sequences, n_heads=_HEADS, n_cells=context.n_cells)
+
+    def warm_up(self) -> None:
+        """Touch every weight once, in a long and in a short batch."""
+        messages = (("user", "Warm up. " * 60),)
+        generator = self.generate(ChatRequest(messages, max_tokens=2))
+        for _ in generator:
+            self.advance()
+        self.cache.forget_idle()
+
+    def generate(self, request: MindRequest) -> Iterator[MindItem | None]:
+        """Reply to a conversation, or forget one.
+
+        Yields:
+            None while there is nothing new; pieces of the reply's text; last a ReplyEnd.
+        Raises:
+            LLMError: codes context-overflow (the system message and the last message do not fit), inference-failed.
+        """
+        if isinstance(request, ReleaseRequest):
+            self.cache.release(request.session)
+            return
+        reply = self._begin(request)
+        try:
+            while reply.end is None or reply.pieces:
+                if reply.error is not None:
+                    raise reply.error
+                text, reply.pieces = reply.pieces, ""
+                yield text or None
+            yield reply.end
+        finally:
+            self._leave(reply)
+
+    def advance(self) -> None:
+        """One round: place who waits, decode once for everyone, choose everyone's next token.
+
+        Raises:
+            LLMError: code inference-failed: llama.cpp could not decode; what the round touched is forgotten.
+        """
+        for reply in list(self._replies):
+            if reply.end is None and self._clock() >= reply.ends_s:
+                reply.finish("time")
+                self._leave(reply)
+            elif reply.sequence is None:
+                self._place(reply)
+        rows = self._rows()
+        if rows:
+            self._decode(rows)
+
+    def close(self) -> None:
+        """Free the context and the model."""
+        self._replies.clear()
+        if self._context is not None:
+            self._context.close()
+            self._context = None
+
+    def _begin(self, request: ChatRequest) -> _Reply:
+        messages = [Message(role, text) for role, text in request.messages]
+        n_reply = min(request.max_tokens, self.window // 2)
+        prompt = self._vocabulary.fit(messages, self.window - n_reply, reply=n_reply > 0)
+        text = ReplyText(self._vocabulary, request.stop)
+        reply = _Reply(request, prompt, n_reply, text)
+        reply.ends_s = self._clock() + request.seconds
+        self._replies.append(reply)
+        return reply
+
+    def _leave(self, reply: _Reply) -> None:
+        """The reply is complete or its caller has gone; what was decoded stays, for the session's next turn."""
+        if reply in self._replies:
+            self._replies.remove(reply)
+        if reply.sequence is not None:
+            self.cache.done(reply.sequence)
+            reply.sequence = None
+
+    def _place(self, reply: _Reply) -> None:
+        reply.sequence = self.cache.place(reply.session, reply.prompt, reply.n_reply)
+        if reply.sequence is not None:
+            reply.n_cached = len(reply.sequence.tokens)
+            if reply.n_cached == len(reply.prompt.tokens):
+                reply.finish("length")
+                self._leave(reply)
+
+    def _rows(self) -> list[_Row]:
+        """Everyone's next token, then as much of the unread prompts as a round may take, the shortest first."""
+        placed = [(reply, reply.sequence) for reply in self._replies if reply.sequence is not None]
+        rows = [
+            _Row(reply, sequence, (reply.next_token,), samples=True)
+            for reply, sequence in placed
+            if reply.next_token is not None
+        ]
+        left = _PREFILL_BESIDE_REPLIES if rows else _PREFILL_ALONE
+        unread = [
+            (reply.prompt.tokens[len(sequence.tokens) :], reply, sequence)
+            for reply, sequence in placed
+            if reply.next_token is None
+        ]
+        for tokens, reply, sequence in sorted(unread, key=lambda item: len(item[0])):
+            if left > 0:
+                last = len(tokens) <= left
+                rows.append(_Row(reply, sequence, tokens[:left], samples=last and reply.n_reply > 0))
+                left -= min(left, len(tokens))
+        return rows
+
+    def _decode(self, rows: list[_Row]) -> None:
+        assert self._context is not None
+        parts = [Part(row.sequence.id, len(row.sequence.tokens), row.tokens, row.samples) for row in rows]
+        code = self._context.decode(parts)
+        if code == 1:  # no room: our count of the cells was wrong, so be sure of it before anyone is turned away
+            logger.warning("KV cache full against our count", extra={"cells": self.cache.cells_used})
+            self.cache.forget_idle()
+            code = self._context.decode(parts)
+        if code != 0:
+            raise self._failed(rows, code)
+        output = -1
+        for row in rows:
+            output += len(row.tokens)
+            self.cache.add(row.sequence, row.tokens)
+            if row.samples:
+                self._append(row.reply, self._context.logits(output))
+            elif len(row.sequence.tokens) == len(row.reply.prompt.tokens):
+                row.reply.finish("length")
+                self._leave(row.reply)
+
+    def _failed(self, rows: list[_Row], code: int) -> LLMError:
+        """What the round touched may be half done: forget it."""
+        error = LLMError(f"llama.cpp could not decode (code {code})", code="inference-failed")
+        for row in rows:
+            self.cache.wipe(row.sequence)
+            row.reply.error = error
+            self._leave(row.reply)
+        return error
+
+    def _append(self, reply: _Reply, logits: Logits) -> None:
+        token = reply.sampler.choose(logits)
+        if self._vocabulary.ends_reply(token):
+            reply.finish("stop")
+            self._leave(reply)
+            return
+        reply.n_generated += 1
+        reply.next_token = token
+        reply.pieces += reply.text.push(token)
+        if reply.text.stopped:
+            reply.finish("stop")
+        elif reply.n_generated >= reply.n_reply:
+            reply.finish("length")
+        if reply.end is not None:
+            self._leave(reply)

@@ -1,0 +1,1 @@
+"""Who speaks: shipped personas as TOML, and the loader that checks them."""

@@ -1,0 +1,220 @@
+"""One visitor, from joining to everything released: hears, thinks, speaks and shows its face in one LiveKit room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from livekit import rtc
+from livekit.agents import Agent, AgentSession, JobContext, TurnHandlingOptions, inference
+from livekit.agents.voice import events, room_io
+
+from appliance.clock import monotonic
+from appliance.config import Config, SessionConfig
+from appliance.engine import Context, Engines, SessionId, TurnCounter, TurnId
+from appliance.metrics import sessions_active, sessions_ended, turn_seconds
+from appliance.personas.persona import Persona
+from appliance.providers import ProviderFactory
+from appliance.stage.publisher import Publisher, PublishOptions
+
+logger = logging.getLogger(__name__)
+
+_LAST_TURN = TurnId(1 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange, as it happened."""
+
+    role: str
+    """visitor or avatar."""
+    text: str
+    """What was heard, or what of the reply was really spoken."""
+    interrupted: bool
+    """Whether the reply was cut short."""
+    steps_s: Mapping[str, float]
+    """Seconds of each step that LiveKit measured: transcription_delay, llm_node_ttft, tts_node_ttfb, e2e_latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What happened in one visit; handed to one place when it ends."""
+
+    session: SessionId
+    """The visit."""
+    persona: str
+    """Who spoke."""
+    seconds: float
+    """How long it lasted."""
+    reason: str
+    """Why it ended."""
+    turns: tuple[Turn, ...]
+    """The conversation, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What every session of this process is built from."""
+
+    config: Config
+    """The settings."""
+    engines: Engines
+    """The shared engines, warm."""
+    files: Mapping[str, Path]
+    """Verified model files by role."""
+    persona: Persona
+    """Who speaks."""
+    on_end: Callable[[Record], None]
+    """Receives the record; called on the session's thread."""
+
+
+async def serve_visit(job: JobContext, visit: Visit) -> None:
+    """Serve one room until its visitor has left: the entry point of a LiveKit job."""
+    await Session(job, visit).run()
+
+
+@dataclass(slots=True)
+class _Ending:
+    """How a visit ends: whoever notices first says why."""
+
+    reason: str = ""
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def set(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.event.set()
+
+
+class Session:
+    """AgentSession and face of one visitor. It joins the parts and carries no sound by hand."""
+
+    def __init__(self, job: JobContext, visit: Visit) -> None:
+        self._job = job
+        self._visit = visit
+        self._id = SessionId(job.job.room.name)
+        self._turn = TurnCounter()
+        self._ending = _Ending()
+        self._turns: list[Turn] = []
+
+    async def run(self) -> None:
+        """Join, greet, converse, and release everything whatever happens."""
+        started_s = monotonic()
+        sessions_active.inc()
+        try:
+            await self._job.connect()
+            visitor = await self._visitor()
+            if visitor is not None:
+                await self._converse(visitor)
+        finally:
+            self._visit.engines.cancel(self._id, before=_LAST_TURN)
+            sessions_active.dec()
+            reason = self._ending.reason or "error"
+            sessions_ended.labels(reason).inc()
+            self._visit.on_end(
+                Record(self._id, self._visit.persona.name, monotonic() - started_s, reason, tuple(self._turns))
+            )
+            self._job.shutdown(reason)
+
+    async def _visitor(self) -> rtc.RemoteParticipant | None:
+        """The visitor, None when nobody came."""
+        try:
+            async with asyncio.timeout(self._visit.config.session.no_show_s):
+                return await self._job.wait_for_participant()
+        except TimeoutError:
+            self._ending.set("no-show")
+        except RuntimeError:  # the room was closed while we waited
+            self._ending.set("room-closed")
+        return None
+
+    async def _converse(self, visitor: rtc.RemoteParticipant) -> None:
+        config = self._visit.config
+        context = Context(self._visit.engines, self._visit.files, self._visit.persona, self._id, self._turn)
+        voice_activity = inference.VAD(min_silence_duration=0.25)
+        factory = ProviderFactory(context, voice_activity=voice_activity)
+        stt, llm, tts = (
+            factory.create_stt(config.ears),
+            factory.create_llm(config.mind),
+            factory.create_tts(config.voice),
+        )
+        face = factory.create_avatar(config.face)
+        publisher = Publisher(self._job.room, face, PublishOptions(config.face.fps, config.face.bitrate_kbps))
+        session: AgentSession[None] = AgentSession(
+            stt=stt, llm=llm, tts=tts, vad=voice_activity, turn_handling=_turn_handling(config.session)
+        )
+        session.output.audio = publisher.output
+        self._watch(session, visitor)
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(publisher.start())
+                parts.create_task(self._start(session, visitor))
+            session.say(self._visit.persona.greeting)
+            await self._ending.event.wait()
+        finally:
+            await session.aclose()
+            await publisher.aclose()
+            await asyncio.gather(stt.aclose(), llm.aclose(), tts.aclose())
+
+    async def _start(self, session: AgentSession[None], visitor: rtc.RemoteParticipant) -> None:
+        limit = self._visit.config.session.text_characters_max
+
+        async def answer_text(session: AgentSession[None], event: room_io.TextInputEvent) -> None:
+            self._turn.raise_()
+            await session.interrupt()
+            session.generate_reply(user_input=event.text[:limit])
+
+        await session.start(
+            Agent(instructions=self._visit.persona.instructions),
+            room=self._job.room,
+            room_options=room_io.RoomOptions(
+                text_input=room_io.TextInputOptions(text_input_cb=answer_text),
+                audio_input=room_io.AudioInputOptions(sample_rate=16_000, frame_size_ms=20),
+                audio_output=False,
+                participant_identity=visitor.identity,
+                close_on_disconnect=False,
+            ),
+            record=False,
+        )
+
+    def _watch(self, session: AgentSession[None], visitor: rtc.RemoteParticipant) -> None:
+        """Note turns, and whatever ends the visit."""
+
+        def user_state(event: events.UserStateChangedEvent) -> None:
+            if event.new_state == "speaking":
+                self._turn.raise_()
+
+        def left(participant: rtc.RemoteParticipant) -> None:
+            if participant.identity == visitor.identity:
+                self._ending.set("visitor-left")
+
+        session.on("user_state_changed", user_state)
+        session.on("conversation_item_added", self._note)
+        session.on("close", lambda event: self._ending.set(f"session-{event.reason.value}"))
+        self._job.room.on("participant_disconnected", left)
+        self._job.room.on("disconnected", lambda *_: self._ending.set("room-closed"))
+        if visitor.identity not in self._job.room.remote_participants:
+            self._ending.set("visitor-left")
+
+    def _note(self, event: events.ConversationItemAddedEvent) -> None:
+        item = event.item
+        if item.type != "message" or item.role not in ("user", "assistant"):
+            return
+        steps = {name: float(value) for name, value in (item.metrics or {}).items() if isinstance(value, float | int)}
+        steps = {name: seconds for name, seconds in steps.items() if seconds < 1e6}  # drops wall-clock stamps
+        for step, seconds in steps.items():
+            turn_seconds.labels(step).observe(seconds)
+        role = "visitor" if item.role == "user" else "avatar"
+        self._turns.append(Turn(role, item.text_content or "", item.interrupted, steps))
+        logger.debug("turn noted", extra={"session": self._id, "turn": self._turn.current, "role": role, **steps})
+
+
+def _turn_handling(config: SessionConfig) -> TurnHandlingOptions:
+    """All local: LiveKit's own defaults reach for its cloud in development mode."""
+    return TurnHandlingOptions(
+        turn_detection=inference.TurnDetector(version="v1-mini"),
+        endpointing={"min_delay": config.endpoint_min_delay_s, "max_delay": config.endpoint_max_delay_s},
+        interruption={"mode": "vad", "min_duration": config.interrupt_min_duration_s},
+        preemptive_generation={"enabled": True, "preemptive_tts": True},
+    )

@@ -1,0 +1,1 @@
+"""Speech and frames in; published tracks, captions and state out."""

@@ -1,0 +1,123 @@
+"""The session's audio output: LiveKit hands it the reply; the publisher takes it out a frame's time at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from livekit import rtc
+from livekit.agents.voice import io
+
+from appliance.metrics import barge_ins
+from appliance.stage.playout import Chunk, Finished, Pcm16, Playout
+
+
+class Face(Protocol):
+    """What the stage needs of a face: it is shown speech ahead of time and asked for one frame a chunk."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        ...
+
+    def push(self, segment: int, pcm: Pcm16, rate_hz: int) -> None:
+        """Speech of an utterance, before it is heard: (n,) int16."""
+        ...
+
+    def flush(self, segment: int) -> None:
+        """The utterance is complete."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all speech; the mouth closes."""
+        ...
+
+    def ready(self, segment: int, index: int) -> bool:
+        """Whether that chunk's frame is rendered."""
+        ...
+
+    def frame(self, key: tuple[int, int] | None) -> bytes:
+        """The I420 picture to show now: of a chunk (segment, index), or in silence."""
+        ...
+
+    async def wait(self, segment: int, index: int) -> None:
+        """Wait until that chunk's frame is rendered."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class SpeechOutput(io.AudioOutput):
+    """Accepts speech faster than it is heard, can pause and be cleared at once, and reports what was heard."""
+
+    def __init__(self, face: Face, *, rate_hz: int, fps: int, on_clear: Callable[[], None]) -> None:
+        """
+        Args:
+            on_clear: called on barge-in, to throw away what was handed out and not yet heard.
+        """
+        super().__init__(
+            label="face", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=rate_hz, next_in_chain=None
+        )
+        self._face = face
+        self._rate_hz = rate_hz
+        self._chunk_s = 1 / fps
+        self._on_clear = on_clear
+        self._playout = Playout(chunk_samples=rate_hz // fps)
+        self._unheard_s = 0.0
+        self._announced = -1
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        pcm = np.frombuffer(frame.data, np.int16).copy()
+        self._face.push(self._playout.push(pcm), pcm, self._rate_hz)
+
+    def flush(self) -> None:
+        super().flush()
+        segment = self._playout.flush()
+        if segment is not None:
+            self._face.flush(segment)
+
+    def clear_buffer(self) -> None:
+        if not self._playout.pending:
+            return
+        barge_ins.inc()
+        unheard = int(self._unheard_s * self._rate_hz)
+        self._on_clear()
+        self._face.clear()
+        for ended in self._playout.clear():
+            self._report(Finished(ended.segment, max(ended.played_samples - unheard, 0), ended.interrupted))
+
+    def pause(self) -> None:
+        super().pause()
+        if self._playout.paused:
+            return
+        self._playout.paused = True
+        if self._playout.speaking:
+            self._playout.rewind(round(self._unheard_s / self._chunk_s))
+            self._on_clear()
+
+    def resume(self) -> None:
+        super().resume()
+        self._playout.paused = False
+
+    def take(self, *, queued_s: float) -> Chunk | None:
+        """What is heard next; None is silence.
+
+        Args:
+            queued_s: seconds of sound handed out and not yet heard.
+        """
+        self._unheard_s = queued_s if self._playout.speaking else 0.0
+        key = self._playout.next_key()
+        chunk = self._playout.take(face_ready=key is not None and self._face.ready(*key))
+        if chunk is not None and chunk.segment != self._announced:
+            self._announced = chunk.segment
+            self.on_playback_started(created_at=time.time())  # LiveKit's event carries a wall clock
+        if (ended := self._playout.finish()) is not None:
+            asyncio.get_running_loop().call_later(queued_s + self._chunk_s, self._report, ended)
+        return chunk
+
+    def _report(self, ended: Finished) -> None:
+        self.on_playback_finished(playback_position=ended.played_samples / self._rate_hz, interrupted=ended.interrupted)

@@ -1,0 +1,130 @@
+"""Publishes the voice and the face: one loop, paced by the sound, shows the picture that belongs to what is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from livekit import rtc
+
+from appliance.errors import RoomError
+from appliance.metrics import frames_published
+from appliance.stage.output import Face, SpeechOutput
+
+logger = logging.getLogger(__name__)
+
+RATE_HZ = 24_000
+QUEUE_MS = 60
+"""Sound handed to WebRTC ahead of time: less, and a busy event loop is heard; more, and every answer comes later."""
+_STREAM = "avatar"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """How the tracks are sent."""
+
+    fps: int = 25
+    """Video frames a second."""
+    bitrate_kbps: int = 1200
+    """Cap of the video."""
+
+
+class Publisher:
+    """One participant's voice and face tracks, from before the first word to the end of the visit."""
+
+    def __init__(self, room: rtc.Room, face: Face, options: PublishOptions) -> None:
+        self._room = room
+        self._face = face
+        self._options = options
+        width, height = face.size
+        self._audio = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
+        self._video = rtc.VideoSource(width, height)
+        self.output = SpeechOutput(face, rate_hz=RATE_HZ, fps=options.fps, on_clear=self._clear)
+        self._shows: set[asyncio.TimerHandle] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._publications: list[rtc.LocalTrackPublication] = []
+
+    async def start(self, *, subscribed_within_s: float = 5.0) -> None:
+        """Publish both tracks, start the loop and wait until the visitor receives them, so that no greeting is cut.
+
+        Raises:
+            RoomError: the tracks could not be published.
+        """
+        audio = rtc.LocalAudioTrack.create_audio_track("voice", self._audio)
+        video = rtc.LocalVideoTrack.create_video_track("face", self._video)
+        self._task = asyncio.create_task(self._run(), name="publisher")
+        local = self._room.local_participant
+        try:
+            self._publications = [
+                await local.publish_track(audio, self._audio_options()),
+                await local.publish_track(video, self._video_options()),
+            ]
+        except rtc.participant.PublishTrackError as error:
+            raise RoomError(f"the tracks could not be published: {error}", code="publish-failed") from error
+        try:
+            async with asyncio.timeout(subscribed_within_s):
+                for publication in self._publications:
+                    await publication.wait_for_subscription()
+        except TimeoutError:
+            logger.warning("visitor did not subscribe in time", extra={"seconds": subscribed_within_s})
+
+    async def aclose(self) -> None:
+        """Stop the loop and release the tracks' sources."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._clear_shows()
+        if self._room.isconnected():
+            for publication in self._publications:
+                try:
+                    await self._room.local_participant.unpublish_track(publication.sid)
+                except rtc.participant.UnpublishTrackError:
+                    logger.debug("track was gone before it was unpublished")
+        await self._audio.aclose()
+        await self._video.aclose()
+        await self._face.aclose()
+
+    def _audio_options(self) -> rtc.TrackPublishOptions:
+        return rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, stream=_STREAM)
+
+    def _video_options(self) -> rtc.TrackPublishOptions:
+        encoding = rtc.VideoEncoding(max_bitrate=self._options.bitrate_kbps * 1000, max_framerate=self._options.fps)
+        return rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_CAMERA,
+            simulcast=False,
+            video_codec=rtc.VideoCodec.VP8,
+            video_encoding=encoding,
+            stream=_STREAM,
+        )
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        n_samples = RATE_HZ // self._options.fps
+        silence = np.zeros(n_samples, np.int16)
+        while True:
+            queued_s = self._audio.queued_duration
+            chunk = self.output.take(queued_s=queued_s)
+            picture = self._face.frame((chunk.segment, chunk.index) if chunk else None)
+            # The picture is shown when its sound leaves WebRTC's queue, not when it enters.
+            handle = loop.call_later(queued_s, self._show, picture, "speech" if chunk else "idle")
+            self._shows.add(handle)
+            self._shows = {show for show in self._shows if show.when() > loop.time()}
+            pcm = chunk.pcm if chunk else silence
+            await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, n_samples))
+
+    def _show(self, picture: bytes, kind: str) -> None:
+        width, height = self._face.size
+        self._video.capture_frame(rtc.VideoFrame(width, height, rtc.VideoBufferType.I420, picture))
+        frames_published.labels(kind).inc()
+
+    def _clear(self) -> None:
+        """Barge-in: what waits in WebRTC's queue is not heard, and its pictures are not shown."""
+        self._audio.clear_queue()
+        self._clear_shows()
+
+    def _clear_shows(self) -> None:
+        for handle in self._shows:
+            handle.cancel()
+        self._shows.clear()

@@ -1,0 +1,1 @@
+"""Voice: words in, speech and the times of its phonemes out."""

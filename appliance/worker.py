@@ -1,0 +1,238 @@
+"""The LiveKit worker: takes the jobs of rooms that were admitted; each visit runs in a thread with a loop of its own.
+
+Visits begin and end in their threads; what the daemon has to know of them is handed to its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
+
+from appliance.admission import Admission, RoomName
+from appliance.clock import Clock, monotonic
+from appliance.engine import call_on
+from appliance.errors import RoomError
+from appliance.sfu import Sfu
+
+logger = logging.getLogger(__name__)
+
+Serve = Callable[[JobContext], Coroutine[None, None, None]]
+
+AGENT_NAME = "appliance"
+"""Jobs are dispatched to this name only; a worker without one would join every room."""
+
+_RESTART_PAUSE_S = 1.0
+_LEAVING_S = 1.5
+"""Time in which a session that sees its room closed has released everything."""
+_CONNECTING_S = 10.0
+"""Time in which connecting has succeeded or failed."""
+_VISIT_CLOSE_S = 4.0
+_FOREVER = 1_000_000
+# Settings of hosted agents and of development mode, which would redirect the worker or send data away.
+_UNWANTED = (
+    "LIVEKIT_AGENT_DEPLOYMENT",
+    "LIVEKIT_AGENT_NAME",
+    "LIVEKIT_AGENT_NAME_OVERRIDE",
+    "LIVEKIT_DEV_MODE",
+    "LIVEKIT_OBSERVABILITY_URL",
+    "LIVEKIT_WORKER_TOKEN",
+)
+_WRITTEN = ("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_URL")
+
+
+@dataclass(slots=True)
+class _Job:
+    """A visit that runs now."""
+
+    context: JobContext
+    """Belongs to the visit's thread."""
+    loop: asyncio.AbstractEventLoop
+    """The loop of that thread."""
+    serving: asyncio.Task[None]
+    """The visit itself; belongs to the visit's thread, like the next."""
+    leaving: asyncio.Task[None] | None = None
+    """Ends it early."""
+
+    def end(self, reason: str) -> None:
+        """In the visit's thread: leave the room. The session sees that it is closed, and releases everything itself."""
+        self.context.shutdown(reason)
+        if self.leaving is None:
+            self.leaving = asyncio.create_task(self._leave(), name="visit-leaving")
+
+    async def _leave(self) -> None:
+        """LiveKit's native side ends the whole process 15 s after a cancelled connect: cancelling comes last."""
+        connected = self.context.room.isconnected()
+        await self.context.room.disconnect()
+        await asyncio.wait({self.serving}, timeout=_LEAVING_S if connected else _CONNECTING_S)
+        self.serving.cancel()
+
+
+class Worker:
+    """Registers with livekit-server, again after every loss; used from the daemon's loop."""
+
+    def __init__(self, sfu: Sfu, admission: Admission, serve: Serve, *, clock: Clock = monotonic) -> None:
+        """
+        Args:
+            serve: the visit itself; runs in the visit's thread, and may return while the session goes on.
+        """
+        self.registered = asyncio.Event()
+        self._sfu = sfu
+        self._admission = admission
+        self._serve = serve
+        self._clock = clock
+        self._jobs: dict[RoomName, _Job] = {}
+        self._server: AgentServer | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closing = False
+
+    async def start(self, timeout_s: float = 60.0) -> None:
+        """Start the worker and wait until livekit-server knows it.
+
+        Raises:
+            RoomError: it was not registered within `timeout_s`.
+        """
+        self._supervisor = asyncio.create_task(self._supervise(), name="worker-supervisor")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.registered.wait()
+        except TimeoutError as error:
+            raise RoomError("livekit-server did not register the worker", code="not-registered") from error
+
+    async def stop(self, timeout_s: float = 6.0) -> bool:
+        """End all visits and the worker; False when a visit's thread did not end in `timeout_s`."""
+        self._closing = True
+        self.registered.clear()
+        self.end_visits("the box is stopping")
+        clean = True
+        server, self._server = self._server, None
+        if server is not None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await server.aclose()
+            except TimeoutError:
+                logger.error("a visit did not end in time", extra={"visits": len(self._jobs)})
+                clean = False
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.gather(self._supervisor, return_exceptions=True)
+            self._supervisor = None
+        return clean
+
+    def sfu_died(self) -> None:
+        """livekit-server is gone and with it every room: end the visits instead of waiting for them to notice."""
+        self.registered.clear()
+        self.end_visits("livekit-server was lost")
+
+    def end_visits(self, reason: str) -> None:
+        """Ask every visit to end."""
+        for job in list(self._jobs.values()):
+            call_on(job.loop, job.end, reason)
+
+    def reconcile(self) -> None:
+        """Free the places of visits that have no thread any more, however they ended."""
+        if self._server is None or not self.registered.is_set():
+            return
+        alive = {RoomName(info.job.room.name) for info in self._server.active_jobs}
+        for room in self._admission.visiting:
+            if room not in alive:
+                logger.warning("a visit ended without saying so")
+                self._ended(room)
+
+    async def _supervise(self) -> None:
+        with _environment():
+            while not self._closing:
+                server = self._server = self._build()
+                try:
+                    await server.run()
+                except Exception:
+                    logger.exception("worker failed and is started again")
+                self.registered.clear()
+                await asyncio.sleep(_RESTART_PAUSE_S)
+
+    def _build(self) -> AgentServer:
+        server = AgentServer(
+            ws_url=self._sfu.url,
+            api_key=self._sfu.key,
+            api_secret=self._sfu.secret,
+            job_executor_type=JobExecutorType.THREAD,
+            load_fnc=self._load,
+            # Admission decides. With a finite one the worker refuses a second visitor who comes in the same moment.
+            load_threshold=math.inf,
+            num_idle_processes=1,
+            initialize_process_timeout=60.0,
+            shutdown_process_timeout=_VISIT_CLOSE_S,
+            session_end_timeout=_VISIT_CLOSE_S,
+            drain_timeout=5,
+            max_retry=_FOREVER,
+            host="127.0.0.1",
+            port=0,
+            http_proxy=None,
+        )
+        server.rtc_session(self._visit, agent_name=AGENT_NAME, on_request=self._on_request)
+        server.on("worker_registered", self._on_registered)
+        return server
+
+    def _on_registered(self, *_: object) -> None:
+        if not self._closing:
+            self.registered.set()
+
+    def _load(self) -> float:
+        """Below 1 always: livekit-server sends no job to a worker at 1, and the last place is still one."""
+        return len(self._jobs) / (self._admission.capacity + 1)
+
+    async def _on_request(self, request: JobRequest) -> None:
+        if not self._closing and self._admission.accept(RoomName(request.room.name), self._clock()):
+            await request.accept(identity=f"agent-{request.id}")
+        else:
+            logger.warning("job refused: the room is not ours, or its visitor came too late")
+            await request.reject(terminate=True)
+
+    async def _visit(self, context: JobContext) -> None:
+        """In the visit's thread: tell the daemon, then serve."""
+        room = RoomName(context.job.room.name)
+
+        async def ended(_: str) -> None:
+            call_on(self._loop, self._ended, room)
+
+        context.add_shutdown_callback(ended)
+        serving = asyncio.create_task(self._serve(context), name="visit")
+        call_on(self._loop, self._began, room, _Job(context, asyncio.get_running_loop(), serving))
+        try:
+            await asyncio.wait({serving})
+        finally:
+            serving.cancel()
+        if not serving.cancelled():
+            serving.result()
+
+    def _began(self, room: RoomName, job: _Job) -> None:
+        if self._closing or not self._admission.begin(room, self._clock()):
+            call_on(job.loop, job.end, "the place was lost")
+            return
+        self._jobs[room] = job
+
+    def _ended(self, room: RoomName) -> None:
+        self._jobs.pop(room, None)
+        self._admission.release(room, self._clock())
+
+
+@contextmanager
+def _environment() -> Generator[None]:
+    """AgentServer reads LIVEKIT_* and writes the secret there: hide what is not ours, restore all of it at the end."""
+    kept = {name: os.environ.get(name) for name in (*_UNWANTED, *_WRITTEN)}
+    for name in kept:
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value

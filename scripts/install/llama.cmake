@@ -1,0 +1,3 @@
+# Read by llama-cpp-python's own CMakeLists.txt right after its project(). It forces the cache entry ON, and a plain
+# variable wins over that: the common library serves llama.cpp's tools only, and is 40 % of the time of the whole build.
+set(LLAMA_BUILD_COMMON OFF)

@@ -1,0 +1,37 @@
+"""GET /api/persona."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from appliance.api.persona import SUGGESTIONS, suggestions
+from appliance.personas.persona import load
+from tests.fakes.daemon import FakeDaemon
+
+
+async def test_the_page_learns_whom_its_visitor_talks_with(client: httpx2.AsyncClient) -> None:
+    response = await client.get("/api/persona")
+    body = response.json()
+    assert response.status_code == 200
+    assert (body["name"], body["language"]) == (load("clinic").name, "en")
+    assert len(body["suggestions"]) == SUGGESTIONS
+    assert set(body) == {"name", "title", "language", "suggestions", "portrait"}
+
+
+async def test_before_the_persona_is_read_the_box_is_starting(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
+    daemon.persona = None
+    response = await client.get("/api/persona")
+    assert (response.status_code, response.json()["code"]) == (503, "starting")
+
+
+@pytest.mark.parametrize("name", ["host", "clinic"])
+def test_suggestions_are_questions_that_have_an_approved_answer(name: str) -> None:
+    persona = load(name)
+    asked = {question.lower().rstrip("?") for entry in persona.entries for question in entry.questions}
+    chosen = suggestions(persona)
+    assert len(set(chosen)) == SUGGESTIONS
+    for question in chosen:
+        assert question.endswith("?")
+        assert question[0].isupper()
+        assert question.lower().rstrip("?") in asked

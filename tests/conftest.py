@@ -1,0 +1,103 @@
+"""Fixtures of every test: nothing may be left running, and where the real models are."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# The machines that run these tests are noisy: how long an example took says nothing.
+hypothesis.settings.register_profile("appliance", deadline=None, max_examples=50, database=None)
+hypothesis.settings.load_profile("appliance")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# Threads that libraries start once per process and keep: none belongs to a test.
+_KEPT = (
+    "asyncio_",
+    "ThreadPoolExecutor",
+    "AnyIO",
+    "job-",
+    "pymp",
+    "tokio",
+    "MainThread",
+    "livekit",
+    "pytest_timeout",
+    "playwright", "Dummy-",
+)
+
+
+def _children() -> set[int]:
+    """Process ids of our children."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+        except FileNotFoundError:
+            continue
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail the test that leaves a thread or a child process running."""
+    threads = set(threading.enumerate())
+    children = _children()
+    yield
+    deadline = time.monotonic() + 3.0
+    while True:
+        left = [t for t in set(threading.enumerate()) - threads if t.is_alive() and not t.name.startswith(_KEPT)]
+        orphans = _children() - children
+        if not left and not orphans:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    names = {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in orphans if Path(f"/proc/{pid}").exists()}
+    pytest.fail(f"left behind: threads {[t.name for t in left]}, children {names}")
+
+
+@pytest.fixture(autouse=True)
+async def no_tasks_left() -> object:
+    """Fail the asynchronous test that leaves a task running."""
+    yield
+    current = asyncio.current_task()
+    for _ in range(20):
+        left = [t for t in asyncio.all_tasks() if t is not current and not t.done()]
+        if not left:
+            return
+        await asyncio.sleep(0)
+    pytest.fail(f"left behind: tasks {[t.get_name() for t in left]}")
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see the shipped settings, whatever the shell that runs them exports."""
+    for name in list(os.environ):
+        if name.startswith("APPLIANCE_") and name != "APPLIANCE_HOME":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of verified model files; scripts/test fetches them."""
+    home = os.environ.get("APPLIANCE_HOME")
+    cache = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "appliance"
+    folder = cache / "models"
+    if not folder.is_dir():
+        pytest.skip(f"no model files in {folder}: run `appliance models fetch`")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Recordings of real speech and noise, which users do not have."""
+    if not DATA.is_dir():
+        pytest.skip(f"no recordings in {DATA}")
+    return DATA

@@ -1,0 +1,57 @@
+"""What is asked: the recordings of a folder, or the persona's own questions, spoken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.errors import MediaError
+from appliance.evaluation.questions import choose, of_folder, of_persona, rotated
+from appliance.evaluation.timeline import RATE_HZ
+from appliance.personas.persona import load
+from tests.evaluation.test_microphone import write
+
+
+def test_a_folder_is_read_by_name(tmp_path: Path) -> None:
+    for name in ("b.wav", "a.wav"):
+        write(tmp_path / name, np.full(1000, 5000), 16_000)
+    (tmp_path / "references.tsv").write_text("a\tHELLO")
+    assert [recording.name for recording in of_folder(tmp_path)] == ["a", "b"]
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MediaError) as caught:
+        of_folder(tmp_path)
+    assert caught.value.code == "not-found"
+
+
+@pytest.mark.parametrize("name", ["host", "clinic"])
+def test_chosen_questions_have_answers_that_can_be_interrupted(name: str) -> None:
+    persona = load(name)
+    chosen = choose(persona, 12)
+    assert len(set(chosen)) == 12
+    answers = {question: entry.answer for entry in persona.entries for question in entry.questions}
+    assert all(len(answers[question]) >= 110 for question in chosen)
+
+
+def test_visitors_begin_with_different_questions(tmp_path: Path) -> None:
+    for name in "abc":
+        write(tmp_path / f"{name}.wav", np.full(1000, 5000), 16_000)
+    recordings = of_folder(tmp_path)
+    assert [r.name for r in rotated(recordings, 1)] == ["b", "c", "a"]
+    assert [r.name for r in rotated(recordings, 5)] == ["c", "a", "b"]
+
+
+@pytest.mark.slow
+def test_questions_are_spoken_once_and_kept(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = next((models / "voice").glob("*.onnx"))
+    monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path))
+    (recording,) = of_persona(load("host"), voice, 1)
+    assert 0.5 < len(recording.pcm) / RATE_HZ < 10
+    (kept,) = (tmp_path / "questions").iterdir()
+    written_ns = kept.stat().st_mtime_ns
+    (again,) = of_persona(load("host"), voice, 1)
+    assert np.array_equal(recording.pcm, again.pcm)
+    assert kept.stat().st_mtime_ns == written_ns

@@ -1,0 +1,69 @@
+"""The baseline for real: its own livekit-server, its own agent, the same visitor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.bundles.verify import files
+from appliance.config import Config, load
+from appliance.errors import ConfigurationError, ServerExited
+from appliance.evaluation.bench import Options, evaluate, rounds, stock
+from appliance.evaluation.box import Box
+from appliance.evaluation.conversation import Plan, converse
+from appliance.evaluation.microphone import Recording, read
+from appliance.evaluation.report import Samples
+from appliance.evaluation.visitor import Visitor
+from appliance.sfu import find_binary
+
+
+async def _config() -> Config:
+    config = load().config
+    try:
+        await find_binary(config.sfu.binary)
+    except ConfigurationError as error:
+        pytest.skip(str(error))
+    return config
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_baseline_answers_a_recorded_question(models: Path, data: Path, tmp_path: Path) -> None:
+    config = await _config()
+    question = read(data / "speech" / "spk1_snt1.wav")
+    async with stock(config, files(config.models.manifest), "Answer in one short sentence.", tmp_path) as box:
+        async with Visitor(box.url) as visitor:
+            visit = await converse(visitor, Plan([question], 1, 0), lambda _: None)
+        assert await box.empty(30.0) is not None
+    samples = Samples()
+    await evaluate(visit, samples, None)
+    assert samples.errors == []
+    assert len(samples.mouth_to_ear_ms) == 1
+    assert 300 < samples.mouth_to_ear_ms[0] < 15_000
+    heard = next(words.text for words in visit.timeline.words if words.by_visitor and words.final)
+    assert "child almost hurt the small dog" in heard.lower()
+    assert any(not words.by_visitor and words.text for words in visit.timeline.words)
+    assert samples.first_lip_ms == [], "a test picture has no lips"
+    assert len(samples.frames_per_second) > 3
+
+
+async def test_a_system_that_ends_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ServerExited, match="no such thing"):
+        async with Box("thing", ["-c", "raise SystemExit('no such thing')"], {}):
+            pass
+
+
+async def test_a_system_is_stopped_when_the_measurement_ends() -> None:
+    program = "print('ready: http://127.0.0.1:1/', flush=True)\nimport signal; signal.pause()"
+    async with Box("thing", ["-c", program], {}) as box:
+        assert box.url == "http://127.0.0.1:1/"
+
+
+def test_turns_are_split_into_two_rounds() -> None:
+    recordings = [Recording(name, np.zeros(1, np.int16)) for name in "abcd"]
+    plans = rounds(Options(5, 1, 3, None, False, None), recordings)
+    assert [(plan.turns, plan.interruptions) for plan in plans] == [(3, 2), (2, 1)]
+    assert [plan.questions[0].name for plan in plans] == ["a", "d"]
+    assert len(rounds(Options(3, 1, 1, None, False, None), recordings)) == 1

@@ -1,0 +1,127 @@
+"""A pack is verified before anything in it is used, and every way to be wrong has its error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.errors import AvatarError
+from appliance.face.avatar import load_avatar
+from tests.models import generate
+
+TINY = generate.HERE / "tiny.avatar"
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    return generate.avatar_files()
+
+
+def unpacked(files: dict[str, bytes], folder: Path) -> Path:
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_a_pack_gives_its_frames() -> None:
+    avatar = load_avatar(TINY)
+
+    assert (avatar.width, avatar.height, avatar.n_frames) == (96, 80, 6)
+    assert avatar.frames.shape == (6, 120, 96)
+    assert avatar.boxes.tolist() == [[16, 8, 64]] * 6
+    assert avatar.mask.shape == (64, 64)
+    assert avatar.card.licence == "Apache-2.0"
+    wanted = [int(picture.mean()) for picture in generate.frames()]
+    assert np.abs(avatar.frames[:, :80].mean((1, 2)) - wanted).max() < 20
+
+
+def test_folder_and_zip_are_the_same(files: dict[str, bytes], tmp_path: Path) -> None:
+    folder = load_avatar(unpacked(files, tmp_path))
+    packed = load_avatar(generate.pack(files, tmp_path / "x.avatar"))
+    assert np.array_equal(folder.frames, packed.frames)
+
+
+@pytest.mark.parametrize("name", ["frames.mp4", "boxes.json", "mask.png"])
+def test_a_changed_file_is_refused_before_it_is_opened(files: dict[str, bytes], tmp_path: Path, name: str) -> None:
+    changed = {**files, name: files[name][:-1] + bytes([files[name][-1] ^ 1])}
+    with pytest.raises(AvatarError, match=name) as caught:
+        load_avatar(unpacked(changed, tmp_path))
+    assert caught.value.code == "checksum-mismatch"
+
+
+@pytest.mark.parametrize("name", ["card.toml", "frames.mp4", "boxes.json", "mask.png"])
+def test_a_missing_file_is_named(files: dict[str, bytes], tmp_path: Path, name: str) -> None:
+    less = {key: data for key, data in files.items() if key != name}
+    for path in (unpacked(less, tmp_path), generate.pack(less, tmp_path / "x.avatar")):
+        with pytest.raises(AvatarError, match=name) as caught:
+            load_avatar(path)
+        assert caught.value.code == "not-found"
+
+
+def test_no_pack_at_all(tmp_path: Path) -> None:
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(tmp_path / "gone.avatar")
+    assert caught.value.code == "not-found"
+
+
+@pytest.mark.parametrize("keep", [0, 50, 2000])
+def test_a_truncated_pack_is_refused(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cut.avatar"
+    path.write_bytes(TINY.read_bytes()[:keep])
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(path)
+    assert caught.value.code == "incompatible"
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"format": 2},
+        {"width": 95},
+        {"width": 128},
+        {"frames": 5},
+        {"frames": 9},
+        {"frames": 10_000_000},
+        {"fps": 0},
+        {"fps": "fast"},
+        {"colour": "blue"},
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(tmp_path: Path, card: dict[str, object]) -> None:
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(unpacked(generate.avatar_files(**card), tmp_path))
+    assert caught.value.code == "incompatible"
+
+
+@pytest.mark.parametrize(
+    "boxes", [b"[", b"[[1, 2]]", b"[[16, 8, 65]]", b"[[40, 8, 64]]", b"[[-2, 8, 64]]", b'{"a": 1}']
+)
+def test_boxes_that_do_not_fit_are_refused(files: dict[str, bytes], tmp_path: Path, boxes: bytes) -> None:
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(unpacked(_rehashed({**files, "boxes.json": boxes}), tmp_path))
+    assert caught.value.code == "incompatible"
+
+
+@pytest.mark.parametrize("name", ["frames.mp4", "mask.png"])
+def test_media_that_cannot_be_decoded_is_refused(files: dict[str, bytes], tmp_path: Path, name: str) -> None:
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(unpacked(_rehashed({**files, name: b"not a picture"}), tmp_path))
+    assert caught.value.code == "incompatible"
+
+
+def test_each_frame_may_have_its_own_box(files: dict[str, bytes], tmp_path: Path) -> None:
+    boxes = [[16 + 2 * (number % 3), 8, 64] for number in range(6)]
+    avatar = load_avatar(unpacked(_rehashed({**files, "boxes.json": json.dumps(boxes).encode()}), tmp_path))
+    assert avatar.boxes.tolist() == boxes
+
+
+def _rehashed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The same pack with a card that agrees with its files."""
+    import hashlib
+
+    card = files["card.toml"].decode().split("[files]")[0]
+    hashes = [f'"{k}" = "{hashlib.sha256(v).hexdigest()}"' for k, v in files.items() if k != "card.toml"]
+    return {**files, "card.toml": "\n".join([card, "[files]", *hashes]).encode()}

@@ -1,0 +1,159 @@
+"""One visitor's face: the picture of every chunk is its own, in order, and the head never jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from appliance.engine import Call, Context, Engines, SessionId, TurnId
+from appliance.errors import AvatarError
+from appliance.face.generator import AHEAD, FaceGenerator
+from appliance.face.renderer import RenderedFrame, RenderRequest
+
+RATE = 24_000
+CHUNK = RATE // 25
+SIDE = 8
+N_FRAMES = 10
+
+
+class FakeBridge:
+    """Renders a picture whose bytes are the frame's index; `held` keeps it from answering."""
+
+    def __init__(self) -> None:
+        self.requests: list[RenderRequest] = []
+        self.held = asyncio.Event()
+        self.held.set()
+        self.failing = False
+        self.closed = 0
+
+    async def stream(self, request: RenderRequest, call: Call) -> AsyncIterator[RenderedFrame]:
+        self.requests.append(request)
+        try:
+            for index in request.indices:
+                await self.held.wait()
+                if self.failing:
+                    raise AvatarError("the net failed", code="inference-failed")
+                yield RenderedFrame(index, bytes([index % 256]) * (SIDE * SIDE * 3 // 2))
+        finally:
+            self.closed += 1
+
+    def cancel(self, session: SessionId, *, before: TurnId) -> None:
+        raise AssertionError("a face cancels by closing its streams")
+
+
+def avatar() -> SimpleNamespace:
+    return SimpleNamespace(
+        width=SIDE,
+        height=SIDE,
+        n_frames=N_FRAMES,
+        frames=np.full((N_FRAMES, SIDE * 3 // 2, SIDE), 200, np.uint8),
+        boxes=np.array([[0, 0, SIDE]] * N_FRAMES),
+        mask=np.full((SIDE, SIDE), 255, np.uint8),
+    )
+
+
+@pytest.fixture
+async def face() -> AsyncIterator[tuple[FaceGenerator, FakeBridge]]:
+    bridge = FakeBridge()
+    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08)
+    context = Context(Engines(), {}, SimpleNamespace(name="nobody"))  # type: ignore[arg-type]
+    generator = FaceGenerator(renderer, bridge, context, fps=25)  # type: ignore[arg-type]
+    yield generator, bridge
+    await generator.aclose()
+
+
+def speech(n_chunks: float) -> np.ndarray:
+    return (8000 * np.sin(np.arange(round(n_chunks * CHUNK)) / 7)).astype(np.int16)
+
+
+async def test_every_chunk_gets_its_own_picture(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    for piece in np.array_split(speech(20), 7):
+        generator.push(0, piece, RATE)
+    generator.flush(0)
+    shown = []
+    for index in range(20):
+        await generator.wait(0, index)
+        shown.append(generator.frame((0, index))[0])
+    assert shown == list(range(1, 21)), "the first picture follows the idle one, and none is left out"
+    assert [i for request in bridge.requests for i in request.indices] == list(range(1, 21))
+    assert len(bridge.requests[0].indices) < len(bridge.requests[1].indices), "the first request is a short one"
+
+
+async def test_the_head_goes_on_from_idle_to_speech_and_back(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    for _ in range(30):
+        generator.frame(None)
+    generator.push(0, speech(5), RATE)
+    generator.flush(0)
+    for index in range(5):
+        await generator.wait(0, index)
+        generator.frame((0, index))
+    assert bridge.requests[0].indices[0] == 31
+    generator.frame(None)
+    generator.push(1, speech(5), RATE)
+    generator.flush(1)
+    await generator.wait(1, 0)
+    assert min(bridge.requests[2].indices) == 37, "30 idle, 5 spoken, 1 idle"
+
+
+async def test_a_late_picture_is_replaced_by_the_one_before(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    before = generator.frame(None)
+    bridge.held.clear()
+    generator.push(0, speech(10), RATE)
+    generator.flush(0)
+    await asyncio.sleep(0)
+    assert not generator.ready(0, 0)
+    assert generator.frame((0, 0)) == before
+
+
+async def test_the_last_words_are_drawn_though_more_may_come(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    """A gap between two sentences: the net's look-ahead is filled with silence instead of being waited for."""
+    generator, _ = face
+    generator.push(0, speech(12), RATE)
+    drawn = []
+    for index in range(12):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        drawn.append(generator.ready(0, index))
+        generator.frame((0, index))
+    assert all(drawn)
+
+
+async def test_clear_forgets_the_speech_and_the_mouth_eases_closed(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    generator.push(0, speech(40), RATE)
+    await generator.wait(0, 0)
+    generator.frame((0, 0))
+    generator.clear()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bridge.closed == len(bridge.requests), "nothing goes on being rendered"
+    levels = [int(generator.frame(None)[0]) for _ in range(5)]
+    assert levels == sorted(levels) and levels[0] < 200 and levels[-1] == 200, levels
+
+
+async def test_not_more_is_drawn_than_fits(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    generator.push(0, speech(300), RATE)
+    generator.flush(0)
+    for _ in range(2000):
+        await asyncio.sleep(0)
+    drawn = sum(len(request.indices) for request in bridge.requests)
+    assert AHEAD <= drawn < AHEAD + 30
+
+
+async def test_a_failing_net_holds_the_face_and_nothing_else(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    bridge.failing = True
+    before = generator.frame(None)
+    generator.push(0, speech(5), RATE)
+    generator.flush(0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [generator.frame((0, index)) for index in range(5)] == [before] * 5

@@ -1,0 +1,1 @@
+"""One full fake per engine, for tests of what stands above it."""
