@@ -1,4 +1,4 @@
-"""One typed tree of settings: the shipped default.toml, then the owner's file, then APPLIANCE_SECTION__KEY variables."""
+"""One typed tree of settings: the shipped default.toml, the owner's file, then APPLIANCE_SECTION__KEY variables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SfuConfig:
     port: int = 7880
     """TCP port of its signalling; 0 takes a free one."""
     tcp_port: int = 7881
-    """TCP port for media where UDP is blocked; 0 takes a free one."""
+    """TCP port for media where UDP is blocked; 0 takes a free one. Not opened on loopback."""
     udp_port: int = 7882
     """UDP port for all media; 0 takes a free one."""
     binary: str = ""
@@ -279,7 +279,7 @@ def _build(kind: type[Any], tree: Mapping[str, Any], prefix: str, origins: Mappi
         if name not in hints:
             raise _unknown(key, [prefix + known for known in hints], origins.get(key, ""))
         wanted = hints[name]
-        if dataclasses.is_dataclass(wanted):
+        if isinstance(wanted, type) and dataclasses.is_dataclass(wanted):
             if not isinstance(value, dict):
                 raise ConfigurationError(f"{key} is a section, not a value", code="wrong-type")
             values[name] = _build(wanted, typing.cast("dict[str, Any]", value), key + ".", origins)

@@ -1,4 +1,4 @@
-"""The one bridge between asyncio and an engine's thread: requests of all sessions go in, items come out as they are made.
+"""The one bridge between asyncio and an engine's thread: requests of all sessions go in, items come out when made.
 
 An engine is a plain blocking class: `load()`, `warm_up()`, one verb (a generator function: request -> items) and
 `close()`. Its one thread steps the generators of all requests in turn, so a long request never holds up a short one.
@@ -30,8 +30,8 @@ TurnId = NewType("TurnId", int)
 
 RequestT = TypeVar("RequestT")
 ItemT = TypeVar("ItemT")
-StreamRequestT = TypeVar("StreamRequestT", contravariant=True)
-StreamItemT = TypeVar("StreamItemT", covariant=True)
+StreamRequestT_contra = TypeVar("StreamRequestT_contra", contravariant=True)
+StreamItemT_co = TypeVar("StreamItemT_co", covariant=True)
 
 
 def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *args: object) -> bool:
@@ -130,10 +130,10 @@ class _Job(Generic[RequestT, ItemT]):
             logger.exception("engine could not release a request", extra={"turn": self.call.turn})
 
 
-class Streams(Protocol[StreamRequestT, StreamItemT]):
+class Streams(Protocol[StreamRequestT_contra, StreamItemT_co]):
     """What a plugin needs of a bridge."""
 
-    def stream(self, request: StreamRequestT, call: Call) -> AsyncIterator[StreamItemT]: ...
+    def stream(self, request: StreamRequestT_contra, call: Call) -> AsyncIterator[StreamItemT_co]: ...
     def cancel(self, session: SessionId, *, before: TurnId) -> None: ...
 
 
@@ -211,7 +211,8 @@ class Bridge(Generic[RequestT, ItemT]):
         """Run one request and yield its items as they are made; closing the iterator cancels the request.
 
         Raises:
-            EngineError: codes overloaded, deadline-exceeded, cancelled (an older turn), out-of-memory, inference-failed.
+            EngineError: codes overloaded, deadline-exceeded, cancelled (an older turn), out-of-memory,
+                inference-failed, closed.
         """
         job = self._submit(request, call)
         try:
@@ -293,6 +294,7 @@ class Bridge(Generic[RequestT, ItemT]):
                 if self._advance is not None:
                     self._advance()
             except Exception as error:  # the round is shared: everyone in it learns of the failure
+                logger.exception("engine round failed", extra={"engine": self.name})
                 self._fail_all(error)
                 continue
             for job in list(self._active):
@@ -365,6 +367,10 @@ class Bridge(Generic[RequestT, ItemT]):
             job.generator = None
             self._finish(job, None)
             return
+        except EngineError as error:  # the engine said so itself: whoever asked is told
+            job.generator = None
+            self._finish(job, error)
+            return
         except Exception as error:
             logger.exception("engine call failed", extra={"engine": self.name, "turn": job.call.turn})
             job.generator = None
@@ -392,7 +398,6 @@ class Bridge(Generic[RequestT, ItemT]):
         job.notify()
 
     def _fail_all(self, error: Exception) -> None:
-        logger.error("engine round failed", exc_info=error, extra={"engine": self.name})
         for job in list(self._active):
             self._finish(job, self._wrap(error))
 
@@ -476,7 +481,7 @@ class Context:
     engines: Engines
     """The engines of this process."""
     files: Mapping[str, Path]
-    """Verified model files: a role of the manifest (ears, mind, voice, embedding, face, avatar) -> its folder or file."""
+    """Verified model files: role of the manifest (ears, mind, voice, embedding, face, avatar) -> folder or file."""
     persona: Persona
     """Who speaks."""
     session: SessionId = SessionId("")

@@ -36,16 +36,16 @@ def configure(config: LogsConfig, stream: TextIO | None = None) -> None:
         raise ConfigurationError(f"logs.level must be one of {', '.join(_LEVELS)}", code="wrong-type")
     if config.format not in ("auto", "json", "text"):
         raise ConfigurationError("logs.format must be auto, json or text", code="wrong-type")
-    stream = stream or sys.stderr
-    text = config.format == "text" or (config.format == "auto" and stream.isatty())
-    renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty()) if text else structlog.processors.JSONRenderer()
+    target: TextIO = stream or sys.stderr
+    text = config.format == "text" or (config.format == "auto" and target.isatty())
+    renderer = structlog.dev.ConsoleRenderer(colors=target.isatty()) if text else structlog.processors.JSONRenderer()
     shared = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
     ]
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -59,6 +59,6 @@ def configure(config: LogsConfig, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.level)
-    quiet = max(logging.WARNING, logging.getLevelName(config.level))
+    quiet = max(logging.WARNING, logging.getLevelNamesMapping()[config.level])
     for name in _NOISY:
         logging.getLogger(name).setLevel(quiet)

@@ -29,7 +29,8 @@ _KEPT = (
     "MainThread",
     "livekit",
     "pytest_timeout",
-    "playwright", "Dummy-",
+    "playwright",
+    "Dummy-",
 )
 
 

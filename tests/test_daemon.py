@@ -1,4 +1,4 @@
-"""The daemon: its readiness and refusals with engines that a test makes, and (slow) its life on a real livekit-server."""
+"""The daemon: readiness and refusals with engines that a test makes, and (slow) its life on a real livekit-server."""
 
 from __future__ import annotations
 

@@ -176,6 +176,19 @@ async def test_who_is_in_which_room_stays_out_of_the_log(caplog: pytest.LogCaptu
     assert "Ann" not in str([vars(record) for record in caplog.records])
 
 
+def test_the_settings_with_the_secret_are_for_our_eyes_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", f"{tmp_path}:/elsewhere")
+    sfu = Sfu(FREE)
+    path = sfu._write_config()
+    assert path.is_relative_to(tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert json.loads(path.read_text())["keys"] == {sfu.key: sfu.secret}
+    assert sfu._write_config() == path
+    sfu._remove_runtime()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 async def binary() -> str:
     try:
@@ -288,6 +301,7 @@ def _is_dead(pid: int) -> bool:
 @pytest.mark.slow
 async def test_a_token_opens_its_own_room_and_no_other(binary: str) -> None:
     from livekit import rtc
+    from livekit.rtc.participant import PublishTrackError
 
     async with running(binary) as sfu:
         rooms = Rooms(sfu, agent_name="nobody")
@@ -301,7 +315,7 @@ async def test_a_token_opens_its_own_room_and_no_other(binary: str) -> None:
         assert room.local_participant.identity.startswith("visitor-")
         source = rtc.VideoSource(16, 16)
         camera = rtc.LocalVideoTrack.create_video_track("camera", source)
-        with pytest.raises(rtc.PublishTrackError):
+        with pytest.raises(PublishTrackError):
             await room.local_participant.publish_track(
                 camera, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
             )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _LATE_MS = 50.0
 """A microphone that is later says more about the machine than about the box."""
 
+_FROZEN = 0.1
+"""Share of lip movements whose loss a visitor would notice."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
@@ -79,6 +82,9 @@ def _remarks(outcome: Outcome) -> Iterator[str]:
                 f"{name}: this machine was so busy that the visitor's microphone was {late_ms:.0f} ms late: "
                 "measure again when it is quiet"
             )
+    frozen = max(outcome.box.lips_frozen, default=0.0)
+    if frozen > _FROZEN:
+        yield f"box: in one answer {frozen:.0%} of the lip movements did not arrive: the face was not drawn in time"
     if outcome.box.errors:
         yield f"the end of the box's log:\n{outcome.log}"
 

@@ -129,10 +129,12 @@ async def evaluate(visit: Visit, samples: Samples, reference: Reference | None) 
             samples.first_lip_ms.append((moved_s - question.last_s) * 1000)
         if reference is not None:
             whole = _whole_answer(sounds, question, timeline.spoken)
-            found = mouth.offset(face, timeline.seen, await reference.render(timeline.heard, whole))
+            rendered = await reference.render(timeline.heard, whole)
+            found = mouth.offset(face, timeline.seen, rendered)
             if found is not None:
                 samples.av_offset_ms.append(found.ms)
                 samples.av_correlation.append(found.correlation)
+                samples.lips_frozen.append(mouth.frozen(face, timeline.seen, rendered, found))
     samples.barge_in_ms += [ms for said in visit.interruptions if (ms := barge_in_ms(sounds, said)) is not None]
     samples.microphone_late_ms += [spoken.late_s * 1000 for spoken in timeline.spoken]
     if timeline.heard:

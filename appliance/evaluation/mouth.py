@@ -19,13 +19,15 @@ from appliance.evaluation.timeline import GRID, Cells, Seen
 
 Signal = npt.NDArray[np.float64]
 
-BOX = (slice(GRID // 2, GRID * 15 // 16), slice(GRID // 4, GRID * 3 // 4))
+BOX = (slice(GRID * 7 // 16, GRID * 15 // 16), slice(GRID // 4, GRID * 3 // 4))
 """Rows and columns in which the mouth is looked for: below the eyes, which blink at any time."""
 _SMOOTH_S = 0.6
 """Slower changes are the head's, not the lips'."""
 _STEP_S = 0.005
 _REACH_S = 0.6
 """Offsets that are searched, each way."""
+_NEAR_S = 0.07
+"""A picture that is not more than one early or late is in its place."""
 _CONTRAST = 2.0
 """A face moves at least this much more while it speaks than while it listens; a test picture does not."""
 _SURE = 0.5
@@ -107,6 +109,22 @@ def offset(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen]) -> Offs
     if scores[best] < _SURE or best in (0, 2 * reach):
         return None
     return Offset((best - reach + _vertex(scores[best - 1 : best + 2])) * _STEP_S * 1000, float(scores[best]))
+
+
+def frozen(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen], found: Offset) -> float:
+    """How much of an answer's lip movement did not arrive: pictures that were late and held, 0 to 1.
+
+    Args:
+        rendered: as for `offset`, which found `found`.
+    """
+    shift_s = found.ms / 1000
+    times = np.array([frame.at_s for frame in seen[1:]])
+    arrived = np.abs(np.diff(_box([frame.cells for frame in seen]), axis=0) @ mouth.weights)
+    wanted = np.abs(np.diff(_box([frame.cells for frame in rendered]), axis=0) @ mouth.weights)
+    # A step this large is seen even after the codec has taken its share.
+    expected = [rendered[i + 1].at_s + shift_s for i in np.flatnonzero(wanted > 3 * mouth.still)]
+    missing = [at_s for at_s in expected if not np.any(arrived[np.abs(times - at_s) < _NEAR_S] > mouth.still)]
+    return len(missing) / len(expected) if expected else 0.0
 
 
 def _box(pictures: Sequence[Cells]) -> Signal:

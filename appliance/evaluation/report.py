@@ -29,6 +29,8 @@ class Samples:
     """One a whole answer, where there is a mouth; above 0 the pictures are late."""
     av_correlation: list[float] = field(default_factory=list[float])
     """How alike both mouths were, one an offset."""
+    lips_frozen: list[float] = field(default_factory=list[float])
+    """One an offset: the share of lip movements that did not arrive, because pictures were late and held."""
     barge_in_ms: list[float] = field(default_factory=list[float])
     """One an interruption of a speaking avatar."""
     cleanup_s: list[float] = field(default_factory=list[float])

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
 
-from livekit.agents import APIConnectOptions, APIError, APITimeoutError, tts, utils
+from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeoutError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from appliance.config import VoiceConfig
@@ -98,6 +98,8 @@ def _int16(speech: SpeechAudio) -> bytes:
 
 def _api_error(error: TTSError) -> APIError:
     """An engine's error in LiveKit's terms, the engine's own as its cause."""
+    if error.code == "cancelled":  # a barge-in: LiveKit ends a stream quietly on 499, "client closed request"
+        return APIStatusError(str(error), status_code=499, retryable=False)
     if error.code == "deadline-exceeded":
         return APITimeoutError(str(error), retryable=False)
     return APIError(str(error), body=error.as_dict(), retryable=error.code == "overloaded")

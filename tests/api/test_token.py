@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import httpx2
 import pytest
 
@@ -59,9 +61,7 @@ async def test_an_error_of_the_box_is_told_with_its_code(client: httpx2.AsyncCli
     assert (response.status_code, response.json()["code"]) == (500, "unknown-persona")
 
 
-async def test_an_unexpected_error_tells_nothing_of_the_inside(
-    client: httpx2.AsyncClient, daemon: FakeDaemon
-) -> None:
+async def test_an_unexpected_error_tells_nothing_of_the_inside(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
     daemon.refusal = RuntimeError("secret path /var/lib")
     response = await client.post("/api/token")
     assert (response.status_code, response.json()["code"]) == (500, "internal")
@@ -87,7 +87,7 @@ async def test_a_large_body_without_a_length_is_refused_while_it_comes(
 ) -> None:
     sent = 0
 
-    async def endless():  # noqa: ANN202
+    async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
         for _ in range(1000):
             sent += 1

@@ -52,7 +52,9 @@ def _running(binary: str, group_of: int) -> list[int]:
     found: list[int] = []
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdecimal() and binary in (entry / "cmdline").read_bytes().decode(errors="replace").split("\0"):
+            if entry.name.isdecimal() and binary in (entry / "cmdline").read_bytes().decode(errors="replace").split(
+                "\0"
+            ):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 found += [int(entry.name)] if parent == group_of else []
         except (FileNotFoundError, ProcessLookupError):

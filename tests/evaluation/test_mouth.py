@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from appliance.evaluation.measures import Stretch
-from appliance.evaluation.mouth import find_mouth, first_moved_s, offset
+from appliance.evaluation.mouth import find_mouth, first_moved_s, frozen, offset
 from appliance.evaluation.timeline import GRID, Cells, Seen
 
 FPS = 25
@@ -68,6 +68,22 @@ def test_uneven_arrival_shifts_the_offset_by_its_mean() -> None:
     found = offset(mouth, seen, reference(SPEECH[0]))
     assert found is not None
     assert found.ms == pytest.approx(55, abs=8)
+
+
+def test_held_pictures_are_missed_movements() -> None:
+    seen = face(0.05)
+    mouth = find_mouth(seen, SPEECH)
+    assert mouth is not None
+    rendered = reference(SPEECH[0])
+    found = offset(mouth, seen, rendered)
+    assert found is not None
+    assert frozen(mouth, seen, rendered, found) < 0.03
+    first = next(frame for frame in seen if frame.at_s > 4.05)
+    held = [Seen(f.at_s, first.cells) if 4.05 < f.at_s < 6.05 else f for f in seen]
+    found = offset(mouth, held, rendered)
+    assert found is not None
+    assert found.ms == pytest.approx(50, abs=10)
+    assert frozen(mouth, held, rendered, found) == pytest.approx(0.5, abs=0.12)
 
 
 def test_lips_of_other_words_give_no_offset() -> None:

@@ -113,17 +113,19 @@ async def test_a_stream_that_is_closed_stops_the_engine(box: Box) -> None:
     assert len(engine.said) < 400
 
 
-async def test_a_barge_in_ends_what_is_being_said(box: Box) -> None:
+async def test_a_barge_in_ends_what_is_being_said_quietly(box: Box) -> None:
     engine = FakePiper(letter_s=0.3)
     voice = box.plugin(engine)
+    told: list[tts.TTSError] = []
+    voice.on("error", told.append)
     stream = voice.synthesize(" ".join(["This sentence is one of very many."] * 400), conn_options=ONCE)
     await stream.__anext__()
     box.engines.cancel(SessionId("visitor"), before=box.context.turn.raise_())
-    with pytest.raises(APIError):
-        async for _ in stream:
-            pass
+    async for _ in stream:
+        pass
     await stream.aclose()
     assert len(engine.said) < 400
+    assert told == []  # three of these would end the session
 
 
 async def test_the_provider_reads_the_rate_and_shares_the_engine(tmp_path: Path) -> None:

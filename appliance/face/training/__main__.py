@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from appliance.face.training import audio_net, export, measure, pack, pictures
+from appliance.face.training import audio_net, export, measure, pack, painting, pictures
 from appliance.face.training.generator import Generator
 from appliance.face.training.look import HOUSE
 
@@ -61,12 +61,12 @@ def _make(out: Path, voice: Path, minutes: float, *, resume: bool) -> None:
         generator.load_state_dict(torch.load(kept["generator"]))
     data = np.load(corpus)
     spoken = data["params"][data["starts"]].astype(np.float32)
-    curves = {
-        "audio": audio_net.train(audio, corpus, minutes=minutes / 3, seed=SEED, checkpoint=kept["audio"]),
-        "generator": pictures.train(
-            generator, spoken, minutes=minutes * 2 / 3, seed=SEED, checkpoint=kept["generator"]
-        ),
-    }
+    curves = {"audio": audio_net.train(audio, corpus, minutes=minutes / 3, seed=SEED, checkpoint=kept["audio"])}
+    studio = pictures.Studio(SEED, spoken)
+    if not resume:
+        pictures.train(generator, studio, minutes=minutes / 4, checkpoint=kept["generator"], rate=2e-3)
+        painting.train_head(generator, studio, minutes=minutes / 15)
+    curves["generator"] = pictures.train(generator, studio, minutes=minutes * 0.35, checkpoint=kept["generator"])
     export.draw_curve(curves, out / "training.png")
     net = export.export(audio, generator, out / NET, notes={"seed": str(SEED), "minutes": str(minutes)})
     avatar = pack.build(out / AVATAR, HOUSE, name="default", net=NET)

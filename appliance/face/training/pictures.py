@@ -131,12 +131,11 @@ def _focus() -> Tensor:
 
 
 def train(
-    net: Generator, spoken: Floats, *, minutes: float, seed: int, checkpoint: Path, rate: float = 1.6e-3
+    net: Generator, studio: Studio, *, minutes: float, checkpoint: Path, rate: float = 1.6e-3
 ) -> list[tuple[int, float]]:
     """Train for so many minutes, keep an average of the weights, return the curve of (step, loss)."""
-    torch.manual_seed(seed)
-    studio, focus = Studio(seed, spoken), _focus()
-    for _ in range(40):
+    focus = _focus()
+    for _ in range(40 - len(studio.pool)):
         studio.draw()
     net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.005)
