@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from appliance.admission import Admission, RoomName
 from appliance.clock import Clock, monotonic
 from appliance.config import Config
-from appliance.engine import Engines, EngineState
+from appliance.context import Engines
+from appliance.engine import EngineState
 from appliance.errors import AgentError, RoomError
 from appliance.metrics import tokens_issued
 from appliance.personas.persona import Persona

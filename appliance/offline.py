@@ -18,7 +18,7 @@ from livekit.agents.types import APIConnectOptions
 
 from appliance.clock import monotonic
 from appliance.config import Config
-from appliance.engine import Context
+from appliance.context import Context
 from appliance.errors import EngineError, MediaError
 from appliance.providers import ProviderFactory
 from appliance.stage.recording import FilmWriter

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, cast
 from livekit.agents import llm, stt, tts, vad
 
 from appliance.config import Config, EarsConfig, FaceConfig, MindConfig, VoiceConfig
-from appliance.engine import Context, Engines
+from appliance.context import Context, Engines
 from appliance.errors import ConfigurationError
 from appliance.personas.persona import Persona
 from appliance.stage.output import Face

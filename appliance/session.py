@@ -14,7 +14,8 @@ from livekit.agents.voice import events, room_io
 
 from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
-from appliance.engine import Context, Engines, SessionId, TurnCounter, TurnId
+from appliance.context import Context, Engines, TurnCounter
+from appliance.engine import SessionId, TurnId
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.personas.persona import Persona
 from appliance.providers import ProviderFactory

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from appliance.config import Config, SessionConfig, SfuConfig
+from appliance.context import Engines
 from appliance.daemon import Daemon, NoPlace, Parts
-from appliance.engine import Bridge, Engines, EngineState
+from appliance.engine import Bridge, EngineState
 from appliance.errors import AgentError, BundleError, ConfigurationError, STTError
 from appliance.personas.persona import Persona, load
 from appliance.sfu import find_binary

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from appliance.clock import VirtualClock
-from appliance.engine import Bridge, Call, Engines, EngineState, Limits, SessionId, TurnCounter, TurnId, call_on
+from appliance.context import Engines, TurnCounter
+from appliance.engine import Bridge, Call, EngineState, Limits, SessionId, TurnId, call_on
 from appliance.errors import EngineError, STTError
 
 ANN, BOB = SessionId("ann"), SessionId("bob")

@@ -10,7 +10,7 @@ import pytest
 from livekit.agents import stt
 
 from appliance.config import Config, EarsConfig
-from appliance.engine import Context, Engines
+from appliance.context import Context, Engines
 from appliance.errors import ConfigurationError
 from appliance.personas.persona import load
 from appliance.providers import ProviderFactory, warm_up

@@ -34,7 +34,8 @@ def with_chain(args: argparse.Namespace, work: Callable[[Chain], Awaitable[Film]
 
 async def _run(config: Config, work: Callable[[Chain], Awaitable[Film]]) -> Film:
     from appliance.bundles.verify import files
-    from appliance.engine import Context, Engines, SessionId
+    from appliance.context import Context, Engines
+    from appliance.engine import SessionId
     from appliance.offline import Chain
     from appliance.personas.persona import load as load_persona
     from appliance.providers import warm_up

@@ -8,16 +8,20 @@ import dataclasses
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from appliance.errors import AgentError
 
 if TYPE_CHECKING:
+    from appliance.api.server import HttpServer
     from appliance.config import Config
     from appliance.daemon import Daemon
 
 NATIVE_PANIC = 70
 """Exit status when native code gave up (it sends us SIGTERM): nobody asked the box to stop, so start it again."""
-_NOT_CLEAN = 1
+_FAILED = 1
 _PROGRESS_EVERY_S = 0.2
 
 
@@ -55,25 +59,42 @@ async def _serve(config: Config, *, browser: bool) -> int:
     await http.start()
     starting = asyncio.create_task(daemon.start(), name="start")
     waiting = asyncio.create_task(stopping.wait(), name="stop-asked")
-    clean = False
     try:
         await _show_progress(daemon, starting, waiting)
         if starting.done():
             await starting
             _announce(http.url, browser=browser)
             await waiting
-    finally:
-        waiting.cancel()
-        starting.cancel()
-        await asyncio.gather(starting, waiting, return_exceptions=True)
-        clean = await daemon.stop()
-        await http.stop()
+    except Exception as error:
+        if not await _stop(daemon, http, starting, waiting):
+            _leave(_FAILED, error)
+        raise
+    clean = await _stop(daemon, http, starting, waiting)
     status = NATIVE_PANIC if panics else 0
-    if not clean:  # a thread hangs in native code: waiting for it would be for ever
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status or _NOT_CLEAN)
+    if not clean:
+        _leave(status or _FAILED)
     return status
+
+
+async def _stop(daemon: Daemon, http: HttpServer, starting: asyncio.Task[None], waiting: asyncio.Task[bool]) -> bool:
+    """Whether everything has stopped."""
+    waiting.cancel()
+    starting.cancel()
+    await asyncio.gather(starting, waiting, return_exceptions=True)
+    clean = await daemon.stop()
+    await http.stop()
+    return clean
+
+
+def _leave(status: int, error: Exception | None = None) -> NoReturn:
+    """End a process in which a thread hangs in native code: the interpreter would wait for it, or abort."""
+    if isinstance(error, AgentError):
+        print(error, file=sys.stderr)
+    elif error is not None:
+        traceback.print_exception(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _watch_signals(stopping: asyncio.Event) -> list[int]:

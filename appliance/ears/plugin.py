@@ -12,10 +12,11 @@ from livekit.agents import APIConnectOptions, APIError, APITimeoutError, inferen
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
 from appliance.config import EarsConfig
+from appliance.context import Context
 from appliance.ears.speculation import SpeculativeStream, spoken_data
 from appliance.ears.whisper import Transcript, Utterance, WhisperEngine
 from appliance.ears.windows import RATE_HZ, Samples
-from appliance.engine import Bridge, Context, Limits, Streams
+from appliance.engine import Bridge, Limits, Streams
 from appliance.errors import BundleError, STTError
 
 _DEADLINE_S = 30.0

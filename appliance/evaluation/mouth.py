@@ -122,7 +122,7 @@ def frozen(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen], found: 
     arrived = np.abs(np.diff(_box([frame.cells for frame in seen]), axis=0) @ mouth.weights)
     wanted = np.abs(np.diff(_box([frame.cells for frame in rendered]), axis=0) @ mouth.weights)
     # A step this large is seen even after the codec has taken its share.
-    expected = [rendered[i + 1].at_s + shift_s for i in np.flatnonzero(wanted > 3 * mouth.still)]
+    expected = [rendered[int(i) + 1].at_s + shift_s for i in np.flatnonzero(wanted > 3 * mouth.still)]
     missing = [at_s for at_s in expected if not np.any(arrived[np.abs(times - at_s) < _NEAR_S] > mouth.still)]
     return len(missing) / len(expected) if expected else 0.0
 

@@ -13,7 +13,8 @@ from livekit import rtc
 
 from appliance.bundles.verify import files
 from appliance.config import Config
-from appliance.engine import Context, Engines, SessionId
+from appliance.context import Context, Engines
+from appliance.engine import SessionId
 from appliance.evaluation.measures import Stretch
 from appliance.evaluation.picture import cells_of
 from appliance.evaluation.timeline import RATE_HZ, Heard, Pcm16, Seen

@@ -16,7 +16,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from appliance.engine import Call, Context, Streams
+from appliance.context import Context
+from appliance.engine import Call, Streams
 from appliance.errors import EngineError
 from appliance.face.compositor import Compositor
 from appliance.face.mel import MelWindows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from appliance.config import FaceConfig
-from appliance.engine import Bridge, Context, Limits
+from appliance.context import Context
+from appliance.engine import Bridge, Limits
 from appliance.errors import AvatarError
 from appliance.face.generator import FaceGenerator
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest

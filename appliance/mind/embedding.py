@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from appliance.errors import LLMError
+
+logger = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 """(texts, width) float32, every row of length one."""
@@ -72,6 +77,34 @@ class Embedder:
             vectors = _run(self._session, [tokens[index] for index in batch])
             rows.update(zip(batch, vectors, strict=True))
         return np.stack([rows[index] for index in range(len(tokens))]) if rows else np.zeros((0, 0), np.float32)
+
+    def embed_kept(self, texts: Sequence[str], folder: Path | None) -> Vectors:
+        """embed() for texts that are the same at every start: kept in a file named by the model and the texts.
+
+        Args:
+            folder: where the file lies; made if missing. None keeps nothing, nor does a folder that is not writable.
+        """
+        if folder is None or not texts:
+            return self.embed(texts)
+        digest = hashlib.sha256(self._model.read_bytes())
+        digest.update(self._tokenizer_file.read_bytes())
+        digest.update("\0".join(texts).encode())
+        path = folder / f"{digest.hexdigest()[:32]}.npy"
+        try:
+            kept = np.load(path, allow_pickle=False)
+            if kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == len(texts):
+                return kept
+        except (OSError, ValueError, EOFError):
+            logger.debug("no kept vectors", extra={"texts": len(texts)})
+        vectors = self.embed(texts)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+                np.save(file, vectors)
+            Path(file.name).replace(path)
+        except OSError as error:
+            logger.warning("vectors cannot be kept", extra={"reason": error.strerror})
+        return vectors
 
     def close(self) -> None:
         """Release the model."""

@@ -23,9 +23,9 @@ from appliance.mind.vocabulary import Message, Prompt, ReplyText
 
 logger = logging.getLogger(__name__)
 
-# Tokens of prompts read in one round. A round cannot be cancelled and holds up everyone who is being answered; 64 of the
-# 135M model's take 0.2 s on two cores. More are no cheaper a token (175 a second of one core with 64, 174 with 192), and
-# fewer are dearer (151 with 32).
+# Tokens of prompts read in one round. A round cannot be cancelled and holds up everyone who is being answered: 64 of
+# the 135M model's take 0.4 s of one core. More are no cheaper a token (175 a second of one core with 64, 174 with
+# 192), and fewer are dearer (151 with 32).
 _PREFILL = 64
 _HEADS = 4
 

@@ -12,7 +12,8 @@ from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeo
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
 from appliance.config import MindConfig
-from appliance.engine import Bridge, Context, Limits, Streams
+from appliance.context import Context
+from appliance.engine import Bridge, Limits, Streams
 from appliance.errors import BundleError, EngineError, LLMError
 from appliance.mind import guards, prompt
 from appliance.mind.knowledge import Match

@@ -8,7 +8,7 @@ from livekit.agents import tts
 from livekit.plugins import openai
 
 from appliance.config import VoiceConfig
-from appliance.engine import Context
+from appliance.context import Context
 from appliance.errors import ConfigurationError
 
 

@@ -11,7 +11,8 @@ from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeo
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from appliance.config import VoiceConfig
-from appliance.engine import Bridge, Context, Limits, Streams
+from appliance.context import Context
+from appliance.engine import Bridge, Limits, Streams
 from appliance.errors import BundleError, TTSError
 from appliance.voice.piper import PiperEngine, SpeechAudio, SpeechRequest, voice_rate_hz
 

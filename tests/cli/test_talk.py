@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -71,7 +72,7 @@ def test_a_text_is_spoken_with_moving_lips_and_a_closed_mouth_at_the_end(
     assert jiwer.wer(plain(text), plain(hear(out, models))) <= 0.15
     with av.open(str(out)) as container:
         mouths = [frame.to_ndarray(format="gray")[225:290, 210:300].astype(int) for frame in container.decode(video=0)]
-    moved = [np.abs(after - before).mean() for before, after in zip(mouths, mouths[1:], strict=False)]
+    moved = [np.abs(after - before).mean() for before, after in pairwise(mouths)]
     assert np.mean(moved[5:40]) > 3 * np.mean(moved[-4:]), "the mouth moves in speech and rests afterwards"
 
 

@@ -11,8 +11,8 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIStatusError
 
 from appliance.config import EarsConfig, OpenAICompatibleConfig
+from appliance.context import Context, Engines
 from appliance.ears.openai_compatible import create
-from appliance.engine import Context, Engines
 from appliance.errors import ConfigurationError
 from tests.fakes.openai_server import OpenAIServer
 

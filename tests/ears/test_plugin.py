@@ -13,10 +13,11 @@ from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, APITimeoutError, stt
 
 from appliance.config import EarsConfig
+from appliance.context import Context, Engines
 from appliance.ears import plugin
 from appliance.ears.plugin import WhisperSTT, create, samples
 from appliance.ears.whisper import Transcript, Utterance, WhisperEngine
-from appliance.engine import Bridge, Context, Engines, SessionId
+from appliance.engine import Bridge, SessionId
 from appliance.errors import BundleError, MediaError, STTError
 from tests.fakes.whisper import FakeWhisper
 

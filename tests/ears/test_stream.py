@@ -13,8 +13,8 @@ from livekit import rtc
 from livekit.agents import stt
 
 from appliance.config import EarsConfig
+from appliance.context import Context, Engines
 from appliance.ears.plugin import create
-from appliance.engine import Context, Engines
 
 RATE_HZ = 16_000
 FRAME = 320

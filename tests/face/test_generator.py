@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from appliance.engine import Call, Context, Engines, SessionId, TurnId
+from appliance.context import Context, Engines
+from appliance.engine import Call, SessionId, TurnId
 from appliance.errors import AvatarError
 from appliance.face.generator import AHEAD, FaceGenerator
 from appliance.face.renderer import RenderedFrame, RenderRequest

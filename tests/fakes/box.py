@@ -17,7 +17,8 @@ from pathlib import Path
 from appliance import daemon
 from appliance.cli.main import main
 from appliance.config import Config
-from appliance.engine import Bridge, Engines
+from appliance.context import Engines
+from appliance.engine import Bridge
 from appliance.personas.persona import Persona, load
 from tests.fakes.visit import FakeVisit
 

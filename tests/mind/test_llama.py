@@ -90,7 +90,7 @@ def test_every_token_is_the_one_that_plain_greedy_decoding_chooses(engine: Llama
     """But for ties: llama.cpp's quantized kernels round differently for other batch sizes, by up to half a logit of
     about twenty between the likely and the hopeless. A position, a mask or a token gone wrong costs several."""
     replies = _run(engine, *(_question(text, SessionId(text)) for text in QUESTIONS))
-    plain = llama_cpp.Llama(str(gguf), n_ctx=512, n_threads=1, logits_all=True, verbose=False)
+    plain = llama_cpp.Llama(str(gguf), n_ctx=512, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
     worst, chosen, n = 0.0, 0, 0
     for text, (reply, _) in zip(QUESTIONS, replies, strict=True):
         prompt = engine._vocabulary.fit([Message(*SYSTEM), Message("user", text)], 480).tokens

@@ -9,7 +9,7 @@ import pytest
 from livekit.agents import APIConnectOptions, APIStatusError, llm
 
 from appliance.config import MindConfig, OpenAICompatibleConfig
-from appliance.engine import Context, Engines
+from appliance.context import Context, Engines
 from appliance.errors import ConfigurationError
 from appliance.mind.openai_compatible import create
 from tests.fakes.openai_server import OpenAIServer

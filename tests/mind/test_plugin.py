@@ -11,7 +11,8 @@ from livekit.agents import APIError, APITimeoutError, llm
 from livekit.agents.types import APIConnectOptions
 
 from appliance.config import MindConfig
-from appliance.engine import Bridge, Call, Context, Engines, Limits, SessionId, TurnId
+from appliance.context import Context, Engines
+from appliance.engine import Bridge, Call, Limits, SessionId, TurnId
 from appliance.errors import BundleError, LLMError
 from appliance.mind.knowledge import Match
 from appliance.mind.knowledge_engine import Question

@@ -9,7 +9,7 @@ import pytest
 from livekit.agents import APIConnectOptions, APIStatusError
 
 from appliance.config import OpenAICompatibleConfig, VoiceConfig
-from appliance.engine import Context, Engines
+from appliance.context import Context, Engines
 from appliance.errors import ConfigurationError
 from appliance.voice.openai_compatible import create
 from tests.fakes.openai_server import OpenAIServer

@@ -14,7 +14,8 @@ import pytest
 from livekit.agents import APIConnectOptions, APIError, tts
 
 from appliance.config import VoiceConfig
-from appliance.engine import Bridge, Context, Engines, SessionId
+from appliance.context import Context, Engines
+from appliance.engine import Bridge, SessionId
 from appliance.errors import BundleError, TTSError
 from appliance.voice.piper import SpeechAudio, SpeechRequest
 from appliance.voice.plugin import PiperTTS, create

@@ -84,7 +84,18 @@ def draw_body(canvas: skia.Canvas, look: Look, breath: float) -> None:
     canvas.save()
     canvas.translate(0, 2.0 - 2.4 * breath)
     canvas.scale(1 + 0.006 * breath, 1)
-    half = [(0, 128), (34, 126), (62, 136), (108, 147), (156, 163), (188, 192), (204, 244), (212, 330), (0, 330)]
+    half = [
+        (0, 186),
+        (20, 158),
+        (44, 128),
+        (62, 136),
+        (108, 147),
+        (156, 163),
+        (188, 192),
+        (204, 244),
+        (212, 330),
+        (0, 330),
+    ]
     coat = curve(mirrored(half), closed=True)
     tone = look.cloth
     canvas.drawPath(coat, fill((30, 20, 16), 0.35, 10))
@@ -114,13 +125,8 @@ def _draw_opening(canvas: skia.Canvas, look: Look) -> None:
     shape = curve(
         [(-40, 126), (-30, 122), (0, 121), (30, 122), (40, 126), (26, 160), (0, 198), (-26, 160)], closed=True
     )
-    canvas.drawPath(
-        shape,
-        soft(
-            linear((0, 118), (0, 196), [(0, dark(skin, 0.30), 1), (0.5, dark(skin, 0.06), 1), (1, dark(skin, 0.2), 1)]),
-            1.2,
-        ),
-    )
+    tones = [(0, dark(skin, 0.2), 0), (0.45, dark(skin, 0.12), 1), (0.7, dark(skin, 0.05), 1), (1, dark(skin, 0.2), 1)]
+    canvas.drawPath(shape, soft(linear((0, 120), (0, 196), tones), 1.2))
     for side in (-1, 1):
         canvas.drawPath(
             curve([(side * 26, 118), (side * 14, 140), (side * 5, 152)]), stroke(light(look.skin, 0.3), 4, 0.30, 3)
