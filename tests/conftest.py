@@ -20,6 +20,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # Threads that libraries start once per process and keep: none belongs to a test.
 _KEPT = (
+    "tqdm",
     "asyncio_",
     "ThreadPoolExecutor",
     "AnyIO",

@@ -56,6 +56,7 @@ async def test_known_questions_asked_by_voice_get_their_approved_answers(persona
     questions = of_persona(load(persona), next((models / "voice").glob("*.onnx")), QUESTIONS)
     right = 0
     async with box(persona) as started, Visitor(started.url) as visitor:
+        assert await visitor.hears(0.0, 60), "the greeting"
         assert await visitor.silence(1.0, 60), "the greeting is over"
         assert plain(load(persona).greeting) in plain(spoken_since(visitor, 0)), "the greeting is not cut"
         for question in questions:

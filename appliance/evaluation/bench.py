@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from appliance.bundles.verify import files
 from appliance.clock import monotonic
 from appliance.config import Config
+from appliance.errors import AgentError
 from appliance.evaluation import mouth
 from appliance.evaluation.box import Box
 from appliance.evaluation.conversation import Plan, Visit, converse
@@ -41,6 +43,7 @@ from appliance.personas.persona import load
 logger = logging.getLogger(__name__)
 
 _EMPTY_S = 30.0
+_STOPPED = "the measurement was stopped"
 _QUESTIONS = 12
 
 
@@ -75,11 +78,26 @@ class Outcome:
 
 
 async def measure(config: Config, options: Options, progress: Callable[[str], None]) -> Outcome:
-    """Run the whole measurement.
+    """Run the whole measurement; SIGTERM ends it, and the systems it started.
 
     Raises:
-        AgentError: nothing could be measured: a system did not start, or there is nothing to ask.
+        AgentError: nothing could be measured: a system did not start, or there is nothing to ask; or code stopped.
     """
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel, _STOPPED)
+    try:
+        return await _measure(config, options, progress)
+    except asyncio.CancelledError as error:
+        if _STOPPED not in error.args:
+            raise
+        raise AgentError(_STOPPED, code="stopped") from error
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def _measure(config: Config, options: Options, progress: Callable[[str], None]) -> Outcome:
     progress("preparing questions")
     paths = files(config.models.manifest)
     persona = load(config.session.persona)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?", re.UNICODE)
-_BREAK = re.compile(r"[.,;:!?…()]+|\s[-–]\s|\b(?:but|because|since|although|and|so|or|while|which|who|where)\b", re.I)
+_BREAK = re.compile(r"[.,;:!?…()]+|\s[-–]\s|\b(?:but|because|since|although|and|so|or|while)\b", re.I)
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|nobody|without|cannot|only|\w+n't)\b", re.IGNORECASE)
 _YES_NO = frozenset(("yes", "yeah", "yep", "no", "nope", "sure", "certainly", "absolutely", "definitely", "indeed"))
 # Sentences of not knowing, with I as the subject; what follows may name what was asked for.
@@ -26,13 +26,14 @@ being do does did done have has had having can could will would shall should may
 with by as into about over after before if then than when what how why very too also just well really quite still
 don't doesn't didn't isn't aren't wasn't can't couldn't won't wouldn't not no any some all each every such more most
 other another same own out up down off again now please either neither both and or but so because
+who whose which where while
 """
 _GRAMMAR = frozenset(_GRAMMAR_WORDS.split())
 _POLITE_WORDS = """
 sorry afraid thank thanks welcome hello hi goodbye bye glad happy pleased nice good great lovely kind wonderful
 hear hearing talk talking chat chatting meet meeting ask asking question questions else anything something help
 helping like love enjoy hope day today fine feel let know friend pleasure sound sounds interesting fun
-appreciate mind dear course time moment
+appreciate mind dear time moment
 """
 _POLITE = frozenset(_POLITE_WORDS.split())
 _PROMISES = re.compile(

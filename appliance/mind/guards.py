@@ -24,11 +24,15 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>")
 _LABEL = re.compile(r"^\s*(?:assistant|answer|reply|response|bot|sam|robin)\s*:\s*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
+_NUMBER_OF_ITEM = re.compile(r"\d{1,2}[.)]?")
 # A full stop ends a sentence where white space follows and no abbreviation stands before it.
 _SENTENCE = re.compile(
-    r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\be\.g)(?<!\bi\.e)[.!?…]+[\"')\]]*(?=\s)|\n+"
+    r"(?<!\bDr)(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bSt)(?<!\be\.g)(?<!\bi\.e)[.!?…]+[\"')\]*_`]*(?=\s)|\n+"
 )
 _CLAUSE_END = re.compile(r"[,;:](?=\s)")
+_CHARS_A_WORD = 20
+_SLICE = 256
+"""Characters taken at a time: the patterns above are slow on a long text."""
 _SPOKEN = frozenset(" .,;:!?'’()-–%&/+")
 
 
@@ -93,18 +97,10 @@ class ReplyGuard:
 
     def push(self, text: str) -> list[str]:
         """Take the next piece of the stream; returns what may be spoken now, sentence by sentence."""
-        if self.done:
-            return []
-        self._raw += text
-        end = _TURN_ENDS.search(self._raw)
-        if end and self._raw[: end.start()].strip():
-            self._raw = self._raw[: end.start()]
-            return self.finish()
         spoken: list[str] = []
-        while not self.done and (piece := self._next_piece()) is not None:
-            spoken += self._judge(piece)
-        if not self.done and len(self._raw.split()) > 2 * self._config.words:
-            spoken += self.finish()  # no end of a sentence in sight
+        for at in range(0, len(text), _SLICE):
+            if not self.done:
+                spoken += self._take(text[at : at + _SLICE])
         return spoken
 
     def finish(self) -> list[str]:
@@ -118,6 +114,19 @@ class ReplyGuard:
             spoken += self._replace()
         self.done = True
         self._raw = ""
+        return spoken
+
+    def _take(self, text: str) -> list[str]:
+        self._raw += text
+        end = _TURN_ENDS.search(self._raw)
+        if end and self._raw[: end.start()].strip():
+            self._raw = self._raw[: end.start()]
+            return self.finish()
+        spoken: list[str] = []
+        while not self.done and (piece := self._next_piece()) is not None:
+            spoken += self._judge(piece)
+        if not self.done and len(self._raw) > _CHARS_A_WORD * self._config.words:
+            spoken += self.finish()  # no end of a sentence, or of a code block, in sight
         return spoken
 
     def _next_piece(self) -> str | None:
@@ -141,7 +150,7 @@ class ReplyGuard:
     def _judge(self, raw: str) -> list[str]:
         sentence = plain(raw)
         words = sentence.split()
-        if not any(char.isalnum() for char in sentence):
+        if not any(char.isalnum() for char in sentence) or _NUMBER_OF_ITEM.fullmatch(sentence):
             return []
         key = " ".join(re.findall(r"\w+", sentence.lower()))
         repeated = key in self._said or _loops(key.split())

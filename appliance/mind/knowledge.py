@@ -184,7 +184,7 @@ class Knowledge:
         scores[n_whole:] -= _EVIDENCE.clause
         # "Thanks, and where do I park?" asks about parking.
         scores[n_whole:, self._small_talk] = -np.inf
-        return (scores.max(axis=0) + self._bonus).astype(np.float32)
+        return scores.max(axis=0) + self._bonus
 
     def _evidence(self, texts: Sequence[str], vectors: Vectors, fits: Vectors, outside: Vectors) -> NDArray[np.float32]:
         """(texts, entries) float32: the weighted sum of all evidence.
@@ -207,7 +207,7 @@ class Knowledge:
             ordered = np.sort(outside, axis=1)
             scores -= weights.outside * ordered[:, -1:]
             scores -= weights.outside_three * ordered[:, -3:].mean(axis=1, keepdims=True)
-        return scores
+        return np.asarray(scores, np.float32)
 
 
 def _variants(question: str) -> tuple[list[str], list[str]]:

@@ -18,6 +18,8 @@ from progress import Board, Task
 # What each step waits for; a step that is not needed counts as done.
 _AFTER = {"packages": (), "llama": (), "livekit": (), "models": ("packages",), "finish": ("packages", "llama")}
 
+_SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
 
 def main() -> int:
     arguments = sys.argv[1:]
@@ -101,6 +103,8 @@ def _board(names: list[str], lock: str) -> Board:
     environment = dict(os.environ)
     if "APPLIANCE_HOME" in environment:
         environment.setdefault("UV_CACHE_DIR", str(cache() / "uv"))
+    if _SYSTEM_CERTIFICATES.is_file():  # a site's own authority is known to the system and to pip, but not to uv
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     if index := _mirror():
         environment.setdefault("UV_DEFAULT_INDEX", index)
     tasks = []

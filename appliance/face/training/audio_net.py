@@ -13,6 +13,7 @@ from piper import PiperVoice
 from torch import Tensor, nn
 
 from appliance.face.mel import FLOOR, MELS_PER_S, N_MELS, WINDOW, mel_spectrogram
+from appliance.face.training.noise import clips
 from appliance.face.training.speech import Speech, corpus
 from appliance.face.training.visemes import PARAMETERS, tracks
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 CENTRE = 6.8
 """Where in its window the labelled moment lies, in mel frames: 6.4 is 80 ms, and cutting rounds down by 0.4."""
+NOISES = 160
+"""Clips of 5 s without speech."""
 _WEIGHTS = torch.tensor([2.0, 1.0, 1.2, 0.8, 1.0, 0.5, 0.5, 2.0])
 
 
@@ -77,46 +80,41 @@ def build_corpus(voice_path: Path, seed: int, counts: tuple[int, int], out: Path
         at += mel.shape[1]
         if number % 100 == 0:
             logger.info("speech labelled", extra={"sentences": number, "minutes": round(at / MELS_PER_S / 60, 1)})
-    np.savez(out, mel=np.concatenate(mels, 1), params=np.concatenate(params), starts=np.concatenate(starts))
+    noise = np.concatenate([mel_spectrogram(clip)[:, 2:-2] for clip in clips(seed, NOISES)], 1).astype(np.float16)
+    np.savez(
+        out, noise=noise, mel=np.concatenate(mels, 1), params=np.concatenate(params), starts=np.concatenate(starts)
+    )
     return out
 
 
-def augmented(mel: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Vary loudness, tilt and formants, add noise, and turn some windows into noise or breath with a closed mouth.
+def augmented(mel: Tensor, target: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Vary loudness, tilt and formants, add noise, and turn some windows into noise alone with a closed mouth.
 
     Args:
         mel: (B, 80, 16) clean windows.
         target: (B, 8).
+        noise: (B, 80, 16) windows of sounds that are not speech.
         generator: the source of randomness.
     Returns:
-        The same shapes.
+        The same shapes as mel and target.
     """
     batch = len(mel)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(batch, *shape, generator=generator)
 
-    silent = uniform(0, 1, 1, 1) < 0.16
-    breath = silent & (uniform(0, 1, 1, 1) < 0.35)
-    mel = torch.where(silent, torch.tensor(FLOOR), mel)
-    target = torch.where(silent[:, :, 0], torch.tensor(0.0), target)
     mel = _warped(mel, uniform(0.9, 1.12))
     slope = torch.linspace(-1, 1, N_MELS)[None, :, None]
     # 0.08 units are one decibel: -20 to +6 dB, tilt of up to 8 dB at each end.
     mel = mel + uniform(-1.6, 0.5, 1, 1) + uniform(-0.65, 0.65, 1, 1) * slope
     if torch.rand(1, generator=generator).item() < 0.3:
         mel = _echoed(mel, uniform(0.05, 0.35, 1, 1))
-    level = uniform(-5.5, 0.2, 1, 1)
-    level = torch.where(silent, uniform(-5, 2.4, 1, 1), torch.minimum(level, mel.amax((1, 2), True) - 1.2))
-    ripple = nn.functional.interpolate(uniform(-1, 1, 1, 6), N_MELS, mode="linear").transpose(1, 2)
-    # From rumble to white, which the pre-emphasis tilts upwards by some 30 dB.
-    noise = level + uniform(-1.6, 2.2, 1, 1) * slope + uniform(0.2, 0.9, 1, 1) * ripple
-    envelope = nn.functional.interpolate(uniform(0, 1, 1, 3), WINDOW, mode="linear", align_corners=True)
-    noise = noise - torch.where(breath, 4 * envelope**2 - 0.6 * slope, torch.tensor(0.0))
-    # Frames of 50 ms at a step of 12.5 ms overlap, so noise goes on from column to column; a high band sums up more
-    # bins than a low one and flickers less. Both as measured on white noise.
-    grain = nn.functional.avg_pool1d(torch.randn(batch, N_MELS, WINDOW + 1, generator=generator), 2, 1) * 1.41
-    noise = noise + uniform(0.7, 1.3, 1, 1) * torch.linspace(0.30, 0.13, N_MELS)[None, :, None] * grain.clamp(-3, 2)
+    silent = uniform(0, 1, 1, 1) < 0.16
+    mel = torch.where(silent, torch.tensor(FLOOR - 2), mel)
+    target = torch.where(silent[:, :, 0], torch.tensor(0.0), target)
+    # Under speech noise stays at least 10 dB below its loudest band.
+    below = uniform(0.8, 5, 1, 1) + (noise.amax((1, 2), True) - mel.amax((1, 2), True))
+    noise = torch.where(silent, noise, noise - below)
     return _sum_of_levels(mel, noise).clamp(-4, 4), target
 
 
@@ -156,6 +154,7 @@ def train(
     mels = torch.from_numpy(data["mel"].astype(np.float32)).T.contiguous()
     params = torch.from_numpy(data["params"].astype(np.float32))
     starts = torch.from_numpy(data["starts"])
+    noises = torch.from_numpy(data["noise"].astype(np.float32)).T.contiguous()
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
@@ -168,7 +167,9 @@ def train(
             group["lr"] = rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 - share) ** 1.5)
         pick = starts[torch.randint(len(starts), (128,), generator=generator)]
         window = mels[pick[:, None] + torch.arange(WINDOW)].transpose(1, 2)
-        window, target = augmented(window, params[pick], generator)
+        at = torch.randint(len(noises) - WINDOW, (128,), generator=generator)
+        noise = noises[at[:, None] + torch.arange(WINDOW)].transpose(1, 2)
+        window, target = augmented(window, params[pick], noise, generator)
         guess = net(window[:, None])
         loss = (nn.functional.smooth_l1_loss(guess, target, beta=0.1, reduction="none") * _WEIGHTS).mean()
         loss = loss + nn.functional.l1_loss(aperture(guess), aperture(target))

@@ -34,21 +34,9 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
     """
     joined = TalkingFace(audio, generator).eval()
     mel, face = torch.rand(2, 1, 80, 16) * 8 - 4, torch.rand(2, 6, generator.size, generator.size)
-    axes = {name: {0: "batch"} for name in ("mel", "face", "picture")}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            joined,
-            (mel, face),
-            str(out),
-            opset_version=OPSET,
-            input_names=["mel", "face"],
-            output_names=["picture"],
-            dynamic_axes=axes,
-            dynamo=False,
-        )
+    _write(joined, (mel, face), out)
     model = onnx.load(out)
-    notes = {
+    about = {
         "name": "talking-face",
         "version": VERSION,
         "window_offset_s": str(WINDOW_OFFSET_S),
@@ -57,9 +45,8 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
         "colour_order": "BGR",
         "licence": "Apache-2.0",
         "sentences_sha256": hashlib.sha256(SENTENCES.read_bytes()).hexdigest(),
-        **notes,
     }
-    onnx.helper.set_model_props(model, notes)
+    onnx.helper.set_model_props(model, about | notes)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, out)
     with torch.no_grad():
@@ -69,6 +56,21 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
         raise RuntimeError(f"the exported net differs from the trained one by {difference}")
     logger.info("net written", extra={"path": str(out), "difference": difference})
     return out
+
+
+def _write(joined: TalkingFace, inputs: tuple[torch.Tensor, torch.Tensor], out: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            joined,
+            inputs,
+            str(out),
+            opset_version=OPSET,
+            input_names=["mel", "face"],
+            output_names=["picture"],
+            dynamic_axes={name: {0: "batch"} for name in ("mel", "face", "picture")},
+            dynamo=False,
+        )
 
 
 def draw_curve(curves: dict[str, list[tuple[int, float]]], out: Path) -> Path:
