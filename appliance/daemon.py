@@ -181,6 +181,12 @@ class Daemon:
         return clean
 
     @property
+    def portrait(self) -> bytes | None:
+        """The face at rest, PNG; None while it is not loaded, or where a provider has none."""
+        face = self.engines.bridges.get("face")
+        return getattr(face.engine, "portrait", None) if face and face.state is EngineState.READY else None
+
+    @property
     def readiness(self) -> Readiness:
         """How far the start is, and whether visitors can come in."""
         stages = tuple(self._stages())

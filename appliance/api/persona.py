@@ -1,9 +1,9 @@
-"""GET /api/persona: whom the visitor talks with, and what to ask."""
+"""GET /api/persona: whom the visitor talks with, and what to ask. GET /api/portrait: the face, before it moves."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from appliance.daemon import Daemon, NoPlace
 from appliance.personas.persona import Persona
@@ -25,11 +25,18 @@ def router(daemon: Daemon) -> APIRouter:
             "title": "",
             "language": speaker.language,
             "suggestions": suggestions(speaker),
-            "portrait": None,
+            "portrait": "/api/portrait" if daemon.portrait is not None else None,
         }
         return JSONResponse(body, headers={"cache-control": "no-cache"})
 
-    _ = persona
+    @routes.get("/api/portrait")
+    async def portrait() -> Response:
+        picture = daemon.portrait
+        if picture is None:
+            raise NoPlace("the face is not loaded", code="starting", retry_after_s=1)
+        return Response(picture, media_type="image/png", headers={"cache-control": "no-cache"})
+
+    _ = persona, portrait
     return routes
 
 

@@ -8,7 +8,6 @@ import dataclasses
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance.config import Config, load
@@ -41,9 +40,7 @@ async def _run(config: Config, work: Callable[[Chain], Awaitable[Film]]) -> Film
     from appliance.providers import warm_up
 
     _progress("checking model files")
-    paths = dict(files(config.models.manifest))
-    if config.face.avatar:
-        paths["avatar"] = Path(config.face.avatar)
+    paths = files(config.models.manifest)
     persona = load_persona(config.session.persona)
     engines = Engines()
     try:

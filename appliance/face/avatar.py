@@ -88,6 +88,12 @@ class Avatar:
         return len(self.frames)
 
 
+def portrait(avatar: Avatar) -> bytes:
+    """The face at rest: the loop's first frame as PNG."""
+    picture = cv2.cvtColor(avatar.frames[0], cv2.COLOR_YUV2BGR_I420)
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
 def load_avatar(path: Path) -> Avatar:
     """Read and verify a pack, a folder or a zip.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 from appliance.config import FaceConfig
 from appliance.context import Context
 from appliance.engine import Bridge, Limits
-from appliance.errors import AvatarError
+from appliance.errors import AvatarError, BundleError
 from appliance.face.generator import FaceGenerator
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 
@@ -16,10 +17,20 @@ _SESSIONS = 64
 
 
 def create(section: FaceConfig, context: Context) -> FaceGenerator:
-    """The face of one session, drawn by the engine that all sessions share."""
+    """The face of one session, drawn by the engine that all sessions share.
+
+    Raises:
+        BundleError: code not-found, the bundle has no face net or no avatar.
+    """
+    files = dict(context.files)
+    if section.avatar:
+        files["avatar"] = Path(section.avatar)
+    for role in ("face", "avatar"):
+        if role not in files:
+            raise BundleError(f"the bundle has no model for the role {role}", code="not-found")
 
     def build() -> Bridge[RenderRequest, RenderedFrame]:
-        engine = FaceRenderer(context.files["face"], context.files["avatar"], section)
+        engine = FaceRenderer(files["face"], files["avatar"], section)
         return Bridge(
             "face", engine, engine.render, limits=Limits(waiting=_SESSIONS, active=_SESSIONS), error=AvatarError
         )

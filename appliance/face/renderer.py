@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from appliance.config import FaceConfig
 from appliance.errors import AvatarError
-from appliance.face.avatar import Avatar, load_avatar
+from appliance.face.avatar import Avatar, load_avatar, portrait
 from appliance.face.compositor import Compositor
 from appliance.face.mel import FLOOR, N_MELS, WINDOW, presence
 from appliance.face.net import FaceNet
@@ -81,6 +82,11 @@ class FaceRenderer:
         """What the net wants its windows to start at, seconds from the frame's time."""
         assert self._net is not None, "load() comes first"
         return self._net.window_offset_s
+
+    @cached_property
+    def portrait(self) -> bytes:
+        """The face at rest, PNG, for whoever shows it before the video comes."""
+        return portrait(self.avatar)
 
     def load(self) -> None:
         """Open net and avatar.

@@ -75,6 +75,11 @@ class Grounding:
             _stated([clause for clause in clauses if not self._harmless(clause)], fact) for fact in self._facts
         )
 
+    def unknowing(self, sentence: str) -> bool:
+        """Whether the sentence says that the answer is not known."""
+        clauses = [" ".join(_words(clause)) for clause in _BREAK.split(sentence)]
+        return any(_NOT_KNOWING.match(clause) for clause in clauses)
+
     def _harmless(self, clause: str) -> bool:
         words = _words(clause)
         text = " ".join(words)

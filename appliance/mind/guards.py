@@ -22,7 +22,7 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>")
-_LABEL = re.compile(r"^\s*(?:assistant|answer|reply|response|bot|sam|robin)\s*:\s*", re.IGNORECASE)
+_LABEL = re.compile(r"^\s*(?:assistant|answer|reply|response|bot)\s*:\s*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _NUMBER_OF_ITEM = re.compile(r"\d{1,2}[.)]?")
 # A full stop ends a sentence where white space follows and no abbreviation stands before it.
@@ -157,6 +157,8 @@ class ReplyGuard:
         too_long = self._n_words + len(words) > self._config.words
         if repeated or too_long or (self._grounding and not self._grounding.allows(sentence)):
             return self._replace()
+        if self._grounding and not self._said and self._grounding.unknowing(sentence):
+            return self._replace()  # the persona's own words for it say where to turn
         self._said.append(key)
         self._n_words += len(words)
         self._n_sentences += sentence[-1:] in ".!?…" or self._grounding is not None

@@ -42,7 +42,7 @@ class KnowledgeConfig:
     """Lowest score to answer from, whatever the outside questions say."""
     answer_default: float = 0.7
     """Score to answer from where there are too few outside questions to tell."""
-    near_below: float = 0.4
+    near_below: float = 0.3
     """An entry is given to the language model as a known fact from this much below the score to answer from."""
     urgent_bonus: float = 0.1
     """Added to the score of entries marked urgent."""

@@ -28,14 +28,16 @@ class Question:
 class KnowledgeEngine:
     """One embedding model and an index a persona, made when it is first asked for."""
 
-    def __init__(self, folder: Path, persona: Persona) -> None:
+    def __init__(self, folder: Path, persona: Persona, cache: Path | None = None) -> None:
         """
         Args:
             folder: holds model.onnx and tokenizer.json.
             persona: whose index is made before the first question.
+            cache: a folder where a persona's vectors are kept for the next start.
         """
         self._embedder = Embedder(folder / "model.onnx", folder / "tokenizer.json")
         self._first = persona
+        self._cache = cache
         self._indices: OrderedDict[Persona, Knowledge] = OrderedDict()
 
     def load(self) -> None:
@@ -66,7 +68,7 @@ class KnowledgeEngine:
             self._indices.move_to_end(persona)
             return self._indices[persona]
         knowledge = Knowledge(persona.entries, persona.outside, self._embedder)
-        knowledge.load()
+        knowledge.load(self._cache)
         self._indices[persona] = knowledge
         if len(self._indices) > _PERSONAS_KEPT:
             self._indices.popitem(last=False)[1].close()

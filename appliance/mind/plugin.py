@@ -11,6 +11,7 @@ from typing import Any, cast
 from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeoutError, llm, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
+from appliance.bundles.manifest import cache
 from appliance.config import MindConfig
 from appliance.context import Context
 from appliance.engine import Bridge, Limits, Streams
@@ -50,7 +51,7 @@ def create(section: MindConfig, context: Context) -> LlamaLLM:
         return Bridge("mind", engine, engine.generate, limits=limits, error=LLMError)
 
     def build_knowledge() -> Bridge[Question, Match]:
-        engine = KnowledgeEngine(files["embedding"], context.persona)
+        engine = KnowledgeEngine(files["embedding"], context.persona, cache() / "vectors")
         return Bridge("knowledge", engine, engine.lookup, limits=Limits(waiting=_WAITING), error=LLMError)
 
     knowledge = context.engines.get("knowledge", build_knowledge)

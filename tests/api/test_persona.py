@@ -25,6 +25,15 @@ async def test_before_the_persona_is_read_the_box_is_starting(client: httpx2.Asy
     assert (response.status_code, response.json()["code"]) == (503, "starting")
 
 
+async def test_the_face_is_shown_before_it_moves(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
+    assert (await client.get("/api/persona")).json()["portrait"] is None
+    assert (await client.get("/api/portrait")).json()["code"] == "starting"
+    daemon.portrait = b"\x89PNG"
+    path = (await client.get("/api/persona")).json()["portrait"]
+    response = await client.get(path)
+    assert (response.content, response.headers["content-type"]) == (b"\x89PNG", "image/png")
+
+
 @pytest.mark.parametrize("name", ["host", "clinic"])
 def test_suggestions_are_questions_that_have_an_approved_answer(name: str) -> None:
     persona = load(name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from appliance.errors import AvatarError
-from appliance.face.avatar import load_avatar
+from appliance.face.avatar import load_avatar, portrait
 from tests.models import generate
 
 TINY = generate.HERE / "tiny.avatar"
@@ -125,3 +126,10 @@ def _rehashed(files: dict[str, bytes]) -> dict[str, bytes]:
     card = files["card.toml"].decode().split("[files]")[0]
     hashes = [f'"{k}" = "{hashlib.sha256(v).hexdigest()}"' for k, v in files.items() if k != "card.toml"]
     return {**files, "card.toml": "\n".join([card, "[files]", *hashes]).encode()}
+
+
+def test_the_portrait_is_the_first_frame() -> None:
+    avatar = load_avatar(TINY)
+    picture = cv2.imdecode(np.frombuffer(portrait(avatar), np.uint8), cv2.IMREAD_COLOR)
+    luma = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)[: avatar.height].astype(int)
+    assert np.abs(luma - avatar.frames[0][: avatar.height]).mean() < 3

@@ -19,6 +19,7 @@ class FakeDaemon:
         self.config = config or Config()
         self.readiness = READY
         self.persona: Persona | None = load("clinic")
+        self.portrait: bytes | None = None
         self.refusal: Exception | None = None
         self.invited = 0
 

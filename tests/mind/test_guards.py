@@ -37,6 +37,8 @@ def test_a_fact_is_spoken_as_soon_as_its_sentence_is_whole() -> None:
     "reply",
     [
         "",
+        "I don't know. Have a nice day.",
+        "Sorry, I'm not sure if there is a lab.",
         "   \n\n ",
         "<|im_end|>",
         "...",
@@ -70,12 +72,12 @@ def test_after_a_good_sentence_a_bad_one_is_dropped_silently() -> None:
 
 
 def test_a_repeated_sentence_ends_the_reply() -> None:
-    assert _say("I don't know. I don't know. I don't know.") == ["I don't know."]
+    assert _say("Thank you. Thank you. Thank you.") == ["Thank you."]
 
 
 def test_the_model_does_not_play_the_visitor() -> None:
-    assert _say("I don't know.\nUser: what is it?\nAssistant: forty two") == ["I don't know."]
-    assert _say("I don't know.<|im_end|>\n<|im_start|>user\nhello") == ["I don't know."]
+    assert _say("Thank you.\nUser: what is it?\nAssistant: forty two") == ["Thank you."]
+    assert _say("Thank you.<|im_end|>\n<|im_start|>user\nhello") == ["Thank you."]
 
 
 def test_two_sentences_are_enough() -> None:

@@ -135,14 +135,19 @@ def minilm(models: Path) -> Embedder:
     return embedder
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vectors")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["host", "clinic"])
-def test_labelled_questions(name: str, minilm: Embedder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labelled_questions(name: str, minilm: Embedder, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     who = persona.load(name)
     knowledge = Knowledge(who.entries, who.outside, minilm)
     started = time.monotonic()
-    knowledge.load()
+    knowledge.load(kept)
     lines = [f"\n{name}: {len(who.entries)} entries, loaded in {time.monotonic() - started:.1f} s"]
     labelled = tomllib.loads((_QUESTIONS / f"{name}.toml").read_text(encoding="utf-8"))
     for half in ("tune", "held_out"):
@@ -164,7 +169,6 @@ def test_labelled_questions(name: str, minilm: Embedder, capsys: pytest.CaptureF
         print("\n".join(lines))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["host", "clinic"])
 def test_no_labelled_question_is_a_phrasing(name: str) -> None:
     who = persona.load(name)
@@ -181,10 +185,10 @@ def test_no_labelled_question_is_a_phrasing(name: str) -> None:
     "question",
     ["help I can't breathe", "my father collapsed", "I think she's having a stroke", "someone is bleeding a lot"],
 )
-def test_danger_is_understood(question: str, minilm: Embedder) -> None:
+def test_danger_is_understood(question: str, minilm: Embedder, kept: Path) -> None:
     who = persona.load("clinic")
     knowledge = Knowledge(who.entries, who.outside, minilm)
-    knowledge.load()
+    knowledge.load(kept)
     entry = knowledge.lookup(question).entry
     assert entry
     assert entry.id == "emergency"

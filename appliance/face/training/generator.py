@@ -9,11 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+SIZE = 192
+"""Pixels of the face box's side, S."""
 CHANNELS = (32, 48, 80, 112)
 """At half, quarter, eighth and sixteenth size; multiples of 16 are what the runtime computes in anyway."""
 PLACES = 6
 """What is found of a mouth: x, y, tilt, half width, smile, fullness; see `rig.mouth_place`."""
 MAPS = 7
+SIDE = 16
+"""Columns left and right, of 192, that no jaw reaches: they stay the reference's, and cost nothing."""
+BOX = (slice(2, 78), slice(36, 156))
+"""Rows of the lower half and columns, of 192, that paint may change; the rest is only warped."""
 _REACH = 0.30
 """How far the warp can reach, as a share of half the picture."""
 
@@ -37,14 +43,14 @@ def _down(ins: int, outs: int, stride: int, kernel: int = 3) -> nn.Sequential:
 
 
 class Layout(nn.Module):
-    """Where the edges of lips, teeth and tongue are: (B, 7, S/4, S/2) of signed distances in (-1, 1)."""
+    """Where the edges of lips, teeth and tongue are: (B, 7, 48, 80) of signed distances in (-1, 1)."""
 
-    def __init__(self, size: int) -> None:
-        """Prepare the pixels' places, in pixels of the lower half at 192."""
+    def __init__(self) -> None:
+        """Prepare the places of the pixels, each of which stands for two by two."""
         super().__init__()
-        unit = 192 / size
-        y, x = torch.meshgrid(torch.arange(size // 4) * 2 + 0.5, torch.arange(size // 2) * 2 + 0.5, indexing="ij")
-        self.register_buffer("pixels", torch.stack([x, y])[None] * unit, persistent=False)
+        rows, columns = torch.arange(0, SIZE // 2, 2) + 0.5, torch.arange(SIDE, SIZE - SIDE, 2) + 0.5
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        self.register_buffer("pixels", torch.stack([x, y])[None], persistent=False)
 
     def forward(self, params: Tensor, places: Tensor) -> Tensor:
         """Lay out; places is (B, 6) as `rig.mouth_place` gives it."""
@@ -80,25 +86,25 @@ class Generator(nn.Module):
     out = warp(reference, flow) * (1 - a) + colour * a, so what the mouth does not change stays as sharp as it came.
     """
 
-    def __init__(self, size: int = 192) -> None:
+    def __init__(self) -> None:
         """Build with weights that copy the reference."""
         super().__init__()
         half, quarter, eighth, sixteenth = CHANNELS
-        y = (torch.arange(size // 2) * 2 + 1) / (size // 2) - 1
-        x = (torch.arange(size) * 2 + 1) / size - 1
-        grid = torch.stack([x[None].expand(size // 2, -1), y[:, None].expand(-1, size)], 2)
-        self.register_buffer("grid", grid[None].contiguous(), persistent=False)
-        self.register_buffer("place", grid.permute(2, 0, 1)[None].contiguous(), persistent=False)
+        width = SIZE - 2 * SIDE
+        y, x = torch.meshgrid(_centres(SIZE // 2), _centres(width), indexing="ij")
+        self.register_buffer("grid", torch.stack([x, y], 2)[None].contiguous(), persistent=False)
+        self.register_buffer("place", torch.stack([x * (width / SIZE), y])[None].contiguous(), persistent=False)
+        self.register_buffer("reach", torch.tensor([SIZE / width, 1.0])[None, :, None, None] * _REACH, persistent=False)
         self.register_buffer("usual", torch.tensor([96.0, 28.0, 0.0, 27.0, 1.0, 1.0]), persistent=False)
         self.register_buffer("spread", torch.tensor([8.0, 6.0, 0.04, 3.0, 0.6, 0.25]), persistent=False)
-        self.size = size
-        self.layout = Layout(size)
+        self.size = SIZE
+        self.layout = Layout()
         self.code = nn.Sequential(nn.Linear(8, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU())
         self.e1 = nn.Sequential(_down(11, half, 2, 4), _down(half, half, 1))
         self.e2 = nn.Sequential(_down(half, quarter, 2), _down(quarter, quarter, 1))
         self.e3 = nn.Sequential(_down(quarter, eighth, 2), _down(eighth, eighth, 1))
         self.e4 = _down(eighth, sixteenth, 2)
-        flat = 16 * (size // 32) * (size // 16)
+        flat = 16 * (SIZE // 32) * (width // 16)
         self.locate = nn.Sequential(
             nn.Conv2d(sixteenth, 16, 1), nn.ReLU(), nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, PLACES)
         )
@@ -122,7 +128,8 @@ class Generator(nn.Module):
 
     def find(self, face: Tensor) -> tuple[list[Tensor], Tensor]:
         """Read the reference: features at four sizes, and where its mouth is, (B, 6)."""
-        middle = self.size // 2
+        face = face[:, :, :, SIDE:-SIDE]
+        middle = SIZE // 2
         top, low, above = face[:, :3, :middle], face[:, 3:, middle:], face[:, 3:, :middle]
         place = self.place + torch.zeros_like(low[:, :2])
         e1 = self.e1(torch.cat([low - 0.5, top - 0.5, above - 0.5, place], 1))
@@ -132,7 +139,11 @@ class Generator(nn.Module):
         return [e1, e2, e3, e4], self.usual + self.spread * self.locate(e4).float()
 
     def forward(self, face: Tensor, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw; return the (B, 3, S/2, S) lower half and, for training, warp, colour and where the mouth was found."""
+        """Draw the lower half, (B, 3, S/2, S).
+
+        Returns:
+            The picture and, for training, the warp alone, the colour in BOX, and where the mouth was found.
+        """
         (e1, e2, e3, e4), places = self.find(face)
         code = self.code(params)
         maps = self.layout(params, places)
@@ -140,13 +151,28 @@ class Generator(nn.Module):
         x = self.d3(_up(self.u3(x)) + e3, code)
         x = self.d2(_up(self.u2(x)) + e2, code)
         x = self.d1(_up(self.u1(x)) + e1 + self.laid(maps), code)
-        flow = _smooth(torch.tanh(self.flow(x)) * _REACH)
-        grid = self.grid + flow.permute(0, 2, 3, 1)
-        low = face[:, 3:, self.size // 2 :]
-        warped = nn.functional.grid_sample(low.float(), grid.float(), padding_mode="border", align_corners=False)
-        drawn = torch.sigmoid(self.head(torch.cat([self.rise(x), warped, _smooth(maps)], 1)))
+        grid = self.grid + _smooth(torch.tanh(self.flow(x)) * self.reach).permute(0, 2, 3, 1)
+        low = face[:, 3:, SIZE // 2 :]
+        inner = low[:, :, :, SIDE:-SIDE]
+        warped = nn.functional.grid_sample(inner.float(), grid.float(), padding_mode="border", align_corners=False)
+        warped = torch.cat([low[:, :, :, :SIDE], warped, low[:, :, :, -SIDE:]], 3)
+        rows, columns = BOX
+        half = (slice(None), slice(None), _halved(rows, 0), _halved(columns, SIDE))
+        under = warped[:, :, rows, columns]
+        drawn = torch.sigmoid(self.head(torch.cat([self.rise(x[half]), under, _smooth(maps[half])], 1)))
         share = drawn[:, 3:]
-        return warped * (1 - share) + drawn[:, :3] * share, warped, drawn[:, :3], places
+        painted = under * (1 - share) + drawn[:, :3] * share
+        band = [warped[:, :, rows, : columns.start], painted, warped[:, :, rows, columns.stop :]]
+        parts = [warped[:, :, : rows.start], torch.cat(band, 3), warped[:, :, rows.stop :]]
+        return torch.cat(parts, 2), warped, drawn[:, :3], places
+
+
+def _centres(count: int) -> Tensor:
+    return (torch.arange(count) * 2 + 1) / count - 1
+
+
+def _halved(at: slice, offset: int) -> slice:
+    return slice((at.start - offset) // 2, (at.stop - offset) // 2)
 
 
 def _up(x: Tensor) -> Tensor:

@@ -12,13 +12,11 @@ import time
 import torch
 from torch import Tensor
 
-from appliance.face.training.generator import Generator
+from appliance.face.training.generator import BOX, Generator
 from appliance.face.training.pictures import Studio
 
 logger = logging.getLogger(__name__)
 
-ROWS, COLUMNS = slice(6, 66), slice(52, 140)
-"""The mouth's box in the lower half."""
 _KEPT = 60
 """Batches of features kept."""
 
@@ -60,5 +58,5 @@ def _features(net: Generator, studio: Studio) -> tuple[Tensor, Tensor, Tensor]:
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         _, warped, _, _ = net(face.to(memory_format=torch.channels_last), params)
     hook.remove()
-    cut: tuple[slice | int, ...] = (slice(None), slice(None), ROWS, COLUMNS)
-    return seen[0][cut].to(torch.bfloat16).clone(), warped.float()[cut].clone(), target[cut].clone()
+    cut = (slice(None), slice(None), *BOX)
+    return seen[0].to(torch.bfloat16).clone(), warped.float()[cut].clone(), target[cut].clone()

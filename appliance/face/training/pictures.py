@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from appliance.face.training.generator import Generator
+from appliance.face.training.generator import BOX, Generator
 from appliance.face.training.look import HOUSE, random_look, random_pose
 from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
 from appliance.face.training.visemes import TABLE
@@ -122,7 +122,8 @@ def _loss(made: tuple[Tensor, Tensor, Tensor], target: Tensor, reference: Tensor
         loss = loss + near.mul((drawn.diff(dim=axis) - target.diff(dim=axis)).abs()).mean()
     pooled = nn.functional.avg_pool2d(drawn, 8) - nn.functional.avg_pool2d(target, 8)
     loss = loss + pooled.abs().mean() + 0.12 * (weight * (warped - target).abs()).mean()
-    return loss + 0.25 * ((weight - 1) * (colour - target).abs()).mean()
+    box = (slice(None), slice(None), *BOX)
+    return loss + 0.15 * ((weight[box] - 1) * (colour - target[box]).abs()).mean()
 
 
 def _focus() -> Tensor:
