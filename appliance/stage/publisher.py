@@ -44,7 +44,6 @@ class Publisher:
         self.output = SpeechOutput(face, rate_hz=RATE_HZ, fps=options.fps, on_clear=self._clear)
         self._shows: set[asyncio.TimerHandle] = set()
         self._task: asyncio.Task[None] | None = None
-        self._publications: list[rtc.LocalTrackPublication] = []
 
     async def start(self, *, subscribed_within_s: float = 5.0) -> None:
         """Publish both tracks, start the loop and wait until the visitor receives them, so that no greeting is cut.
@@ -57,7 +56,7 @@ class Publisher:
         self._task = asyncio.create_task(self._run(), name="publisher")
         local = self._room.local_participant
         try:
-            self._publications = [
+            publications = [
                 await local.publish_track(audio, self._audio_options()),
                 await local.publish_track(video, self._video_options()),
             ]
@@ -65,23 +64,20 @@ class Publisher:
             raise RoomError(f"the tracks could not be published: {error}", code="publish-failed") from error
         try:
             async with asyncio.timeout(subscribed_within_s):
-                for publication in self._publications:
+                for publication in publications:
                     await publication.wait_for_subscription()
         except TimeoutError:
             logger.warning("visitor did not subscribe in time", extra={"seconds": subscribed_within_s})
 
     async def aclose(self) -> None:
-        """Stop the loop and release the tracks' sources."""
+        """Stop the loop and release the tracks' sources.
+
+        The tracks go with the room's connection: asking a server to unpublish that has closed the room waits for long.
+        """
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._clear_shows()
-        if self._room.isconnected():
-            for publication in self._publications:
-                try:
-                    await self._room.local_participant.unpublish_track(publication.sid)
-                except rtc.participant.UnpublishTrackError:
-                    logger.debug("track was gone before it was unpublished")
         await self._audio.aclose()
         await self._video.aclose()
         await self._face.aclose()

@@ -18,7 +18,7 @@ LOCKS = ROOT / "locks"
 LIVEKIT_VERSION = "1.13.5"
 # Measured: what a first installation takes, with the builds' own files, which are removed again.
 VENV_BYTES = 1_500_000_000
-CACHE_BYTES = 3_000_000_000
+CACHE_BYTES = 2_500_000_000
 
 
 class SetupError(Exception):

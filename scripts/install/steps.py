@@ -106,7 +106,10 @@ def livekit(_lock: str) -> None:
     """livekit-server, by `go install`."""
     work = cache() / "build" / "livekit"
     binaries = work / "bin"
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     environment = {
+        "GOENV": os.environ.get("GOENV") or str(settings / "go" / "env"),  # a site's own module proxy may stand there
+        "XDG_CONFIG_HOME": str(work / "config"),  # Go counts its own use below that folder
         "GOPATH": str(work / "go"),
         "GOCACHE": str(work / "cache"),
         "GOBIN": str(binaries),

@@ -116,13 +116,13 @@ def test_before_and_after_the_words_the_mouth_is_at_rest(pairs: list[tuple[np.nd
         assert np.percentile(seen, 95) > 4
 
 
-@pytest.mark.parametrize("level_db", [-100, -70])
+@pytest.mark.parametrize("level_db", [-100, -80])
 def test_silence_shows_idle_frames(renderer: FaceRenderer, level_db: int) -> None:
     noise = np.random.default_rng(1).normal(size=32000) * 10 ** (level_db / 20)
     assert opened(renderer, drawn(renderer, noise)).max() == 0
 
 
-@pytest.mark.parametrize("level_db", [-50, -35])
+@pytest.mark.parametrize("level_db", [-70, -50, -30])
 def test_steady_noise_does_not_open_the_mouth(
     renderer: FaceRenderer, pairs: list[tuple[np.ndarray, np.ndarray]], level_db: int
 ) -> None:

@@ -110,7 +110,7 @@ def words(text: str) -> set[str]:
 
 async def test_a_visitor_speaks_and_is_answered(page: Page, question: Recording) -> None:
     await page.get_by_test_id("start").click(timeout=30_000)
-    await page.wait_for_function(f"({PIXELS})() !== null", timeout=30_000)
+    await page.wait_for_function(f"() => ({PIXELS})() !== null", timeout=30_000)
 
     before = np.array(await page.evaluate(PIXELS))
     assert before.std() > 10, "a face, not an empty picture"
