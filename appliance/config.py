@@ -149,7 +149,7 @@ class SessionConfig:
     """Visitors served at once; one more is told that the box is busy."""
     endpoint_min_delay_s: float = 0.3
     """Silence after which a finished sentence is answered, in seconds."""
-    endpoint_max_delay_s: float = 2.0
+    endpoint_max_delay_s: float = 1.2
     """Silence after which anything is answered, in seconds."""
     interrupt_min_duration_s: float = 0.25
     """Speech that interrupts the avatar, in seconds."""

@@ -294,7 +294,8 @@ def _join(sfu: Sfu, admission: Admission, serve: Serve, clock: Clock) -> tuple[W
     from appliance.rooms import Rooms
     from appliance.worker import AGENT_NAME, Worker
 
-    return Worker(sfu, admission, serve, clock=clock), Rooms(sfu, agent_name=AGENT_NAME)
+    rooms = Rooms(sfu, agent_name=AGENT_NAME)
+    return Worker(sfu, rooms, admission, serve, clock=clock), rooms
 
 
 def _real_parts() -> Parts:

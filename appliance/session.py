@@ -19,11 +19,16 @@ from appliance.engine import SessionId, TurnId
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.personas.persona import Persona
 from appliance.providers import ProviderFactory
+from appliance.stage.presence import absence
 from appliance.stage.publisher import Publisher, PublishOptions
 
 logger = logging.getLogger(__name__)
 
 _LAST_TURN = TurnId(1 << 62)
+_ECHO_SETTLES_S = 0.5
+"""The browser's echo canceller learns the room for so long, from the greeting's first sound; nothing is heard then."""
+_LAST_WORDS_S = 0.3
+"""What a visitor said last is waited for so long after leaving."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,13 @@ class Session:
         face = factory.create_avatar(config.face)
         publisher = Publisher(self._job.room, face, PublishOptions(config.face.fps, config.face.bitrate_kbps))
         session: AgentSession[None] = AgentSession(
-            stt=stt, llm=llm, tts=tts, vad=voice_activity, turn_handling=_turn_handling(config.session)
+            stt=stt,
+            llm=llm,
+            tts=tts,
+            vad=voice_activity,
+            turn_handling=_turn_handling(config.session),
+            aec_warmup_duration=_ECHO_SETTLES_S,
+            session_close_transcript_timeout=_LAST_WORDS_S,
         )
         session.output.audio = publisher.output
         self._watch(session, visitor)
@@ -152,11 +163,20 @@ class Session:
                 parts.create_task(publisher.start())
                 parts.create_task(self._start(session, visitor))
             session.say(self._visit.persona.greeting)
-            await self._ending.event.wait()
+            await self._end(visitor)
         finally:
             await session.aclose()
             await publisher.aclose()
             await asyncio.gather(stt.aclose(), llm.aclose(), tts.aclose())
+
+    async def _end(self, visitor: rtc.RemoteParticipant) -> None:
+        """Wait until something ends the visit; a client that was killed says nothing, but answers nothing either."""
+        absent = asyncio.create_task(absence(self._job.room, visitor.identity), name="presence")
+        absent.add_done_callback(lambda task: None if task.cancelled() else self._ending.set("visitor-lost"))
+        try:
+            await self._ending.event.wait()
+        finally:
+            absent.cancel()
 
     async def _start(self, session: AgentSession[None], visitor: rtc.RemoteParticipant) -> None:
         limit = self._visit.config.session.text_characters_max

@@ -19,6 +19,7 @@ from appliance.admission import Admission, RoomName
 from appliance.clock import Clock, monotonic
 from appliance.engine import call_on
 from appliance.errors import RoomError
+from appliance.rooms import Rooms
 from appliance.sfu import Sfu
 
 logger = logging.getLogger(__name__)
@@ -77,17 +78,22 @@ class _Job:
 class Worker:
     """Registers with livekit-server, again after every loss; used from the daemon's loop."""
 
-    def __init__(self, sfu: Sfu, admission: Admission, serve: Serve, *, clock: Clock = monotonic) -> None:
+    def __init__(
+        self, sfu: Sfu, rooms: Rooms, admission: Admission, serve: Serve, *, clock: Clock = monotonic
+    ) -> None:
         """
         Args:
+            rooms: deletes a visit's room when it is over, so that nobody is left in it.
             serve: the visit itself; runs in the visit's thread, and may return while the session goes on.
         """
         self.registered = asyncio.Event()
         self._sfu = sfu
+        self._rooms = rooms
         self._admission = admission
         self._serve = serve
         self._clock = clock
         self._jobs: dict[RoomName, _Job] = {}
+        self._deletions: set[asyncio.Task[None]] = set()
         self._server: AgentServer | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -111,6 +117,7 @@ class Worker:
         self._closing = True
         self.registered.clear()
         self.end_visits("the box is stopping")
+        await asyncio.gather(*self._deletions)
         clean = True
         server, self._server = self._server, None
         if server is not None:
@@ -221,6 +228,10 @@ class Worker:
     def _ended(self, room: RoomName) -> None:
         self._jobs.pop(room, None)
         self._admission.release(room, self._clock())
+        if self._sfu.running and not self._closing:
+            deletion = asyncio.create_task(self._rooms.delete(room), name="room-deletion")
+            self._deletions.add(deletion)
+            deletion.add_done_callback(self._deletions.discard)
 
 
 @contextmanager

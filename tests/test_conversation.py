@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUESTIONS = 5
 FREE = {"APPLIANCE_SFU__PORT": "0", "APPLIANCE_SFU__UDP_PORT": "0", "APPLIANCE_SFU__TCP_PORT": "0"}
+
+LISTENER = """
+import asyncio, sys
+from appliance.evaluation.visitor import Visitor
+async def main():
+    async with Visitor(sys.argv[1]) as visitor:
+        assert await visitor.hears(0.0, 30)
+        print("heard", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
 
 
 @asynccontextmanager
@@ -70,11 +82,14 @@ async def test_known_questions_asked_by_voice_get_their_approved_answers(persona
 
 async def test_a_killed_visitor_leaves_nothing_and_the_next_one_is_served() -> None:
     async with box("host") as started:
-        visitor = Visitor(started.url)
-        await visitor.__aenter__()
-        assert await visitor.hears(0.0, 30), "the greeting"
-        await visitor.leave()
-        assert await started.empty(15.0) is not None, "the session was still counted"
+        visitor = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", LISTENER, started.url, stdout=asyncio.subprocess.PIPE
+        )
+        assert visitor.stdout is not None
+        assert await asyncio.wait_for(visitor.stdout.readline(), 60) == b"heard\n"
+        visitor.kill()
+        await visitor.wait()
+        assert await started.empty(10.0) is not None, "the session was still counted"
         async with Visitor(started.url) as second:
             assert await second.hears(0.0, 30)
 

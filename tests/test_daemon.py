@@ -61,6 +61,13 @@ async def eventually(condition: Callable[[], bool], timeout_s: float = WAIT_S) -
             await asyncio.sleep(0.01)
 
 
+async def rooms(daemon: Daemon) -> list[str]:
+    from livekit import api
+
+    async with api.LiveKitAPI(daemon.sfu.url, daemon.sfu.key, daemon.sfu.secret) as client:
+        return [room.name for room in (await client.room.list_rooms(api.ListRoomsRequest())).rooms]
+
+
 @pytest.fixture
 async def config() -> Config:
     try:
@@ -201,6 +208,9 @@ async def test_a_visitor_comes_hears_and_leaves_and_the_place_is_free(config: Co
         await eventually(lambda: not daemon.admission.visiting)
         assert time.monotonic() - left < 5.0
         assert visit.ended == 1
+        async with asyncio.timeout(WAIT_S):
+            while await rooms(daemon):
+                await asyncio.sleep(0.05)
         await daemon.invite()
 
 

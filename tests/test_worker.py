@@ -13,15 +13,17 @@ from appliance.admission import Admission, RoomName
 from appliance.clock import VirtualClock
 from appliance.config import SfuConfig
 from appliance.errors import RoomError
+from appliance.rooms import Rooms
 from appliance.sfu import Sfu
-from appliance.worker import Worker, _environment
+from appliance.worker import AGENT_NAME, Worker, _environment
 from tests.fakes.visit import FakeVisit
 
 A, B = RoomName("a"), RoomName("b")
 
 
 def worker(admission: Admission, clock: VirtualClock) -> Worker:
-    return Worker(Sfu(SfuConfig(port=1)), admission, FakeVisit(), clock=clock)
+    sfu = Sfu(SfuConfig(port=1))
+    return Worker(sfu, Rooms(sfu, agent_name=AGENT_NAME), admission, FakeVisit(), clock=clock)
 
 
 class Request:

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit status: 0, 1 when there were errors; or an AgentError."""
     from appliance.config import load
-    from appliance.evaluation.bench import Options, measure
+    from appliance.evaluation.bench import Options, measure, stoppable
     from appliance.evaluation.report import report, table
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     turns = 3 if args.quick else args.turns
     cuts = 1 if args.quick else args.interruptions if args.interruptions is not None else (turns + 1) // 2
     options = Options(turns, args.sessions, cuts, args.questions, args.baseline == "stock", args.config)
-    outcome = asyncio.run(measure(load(args.config).config, options, _progress))
+    outcome = asyncio.run(stoppable(measure(load(args.config).config, options, _progress)))
     _progress("")
     figures = report(outcome.box, outcome.baseline, args.sessions)
     print(json.dumps(figures) if args.json else table(figures))

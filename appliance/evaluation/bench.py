@@ -1,4 +1,4 @@
-"""`appliance bench conversation`: starts the box and, if asked, the baseline; visits them in turns; adds figures up.
+"""`appliance bench conversation`, and the quick `check`: starts the box and, if asked, the baseline; visits them in turns; adds figures up.
 
 Both run at the same time and are visited alternately, so that a slow minute of the machine meets both; each is alone
 with its visitors while it is measured. The visitors live in this process, the systems in their own.
@@ -12,17 +12,18 @@ import json
 import logging
 import signal
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from appliance.bundles.verify import files
 from appliance.clock import monotonic
 from appliance.config import Config
-from appliance.errors import AgentError
+from appliance.errors import AgentError, RoomError
 from appliance.evaluation import mouth
 from appliance.evaluation.box import Box
-from appliance.evaluation.conversation import Plan, Visit, converse
+from appliance.evaluation.conversation import Plan, Visit, converse, hurry
 from appliance.evaluation.measures import (
     Stretch,
     answer,
@@ -33,18 +34,22 @@ from appliance.evaluation.measures import (
     stretches,
 )
 from appliance.evaluation.microphone import Recording
-from appliance.evaluation.questions import of_folder, of_persona, rotated
-from appliance.evaluation.reference import Reference
+from appliance.evaluation.questions import of_folder, of_persona, rotated, short
 from appliance.evaluation.report import Samples
 from appliance.evaluation.timeline import Spoken
 from appliance.evaluation.visitor import Visitor
 from appliance.personas.persona import load
+
+if TYPE_CHECKING:  # it brings all engines' libraries, which a quick check can do without
+    from appliance.evaluation.reference import Reference
 
 logger = logging.getLogger(__name__)
 
 _EMPTY_S = 30.0
 _STOPPED = "the measurement was stopped"
 _QUESTIONS = 12
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +82,18 @@ class Outcome:
     """The end of the box's log; it holds no speech."""
 
 
-async def measure(config: Config, options: Options, progress: Callable[[str], None]) -> Outcome:
-    """Run the whole measurement; SIGTERM ends it, and the systems it started.
+async def stoppable(measurement: Coroutine[Any, Any, T]) -> T:
+    """Run a measurement; SIGTERM ends it, and the systems it started.
 
     Raises:
-        AgentError: nothing could be measured: a system did not start, or there is nothing to ask; or code stopped.
+        AgentError: code stopped.
     """
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, task.cancel, _STOPPED)
     try:
-        return await _measure(config, options, progress)
+        return await measurement
     except asyncio.CancelledError as error:
         if _STOPPED not in error.args:
             raise
@@ -97,7 +102,38 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
         loop.remove_signal_handler(signal.SIGTERM)
 
 
-async def _measure(config: Config, options: Options, progress: Callable[[str], None]) -> Outcome:
+async def check(config: Config, config_file: Path | None, progress: Callable[[str], None]) -> Samples:
+    """Start the box, hold the shortest conversation that shows everything, and stop it.
+
+    Raises:
+        AgentError: the box did not start.
+    """
+    samples = Samples(turns=1)
+    question = await asyncio.to_thread(short, load(config.session.persona), files(config.models.manifest)["voice"])
+    progress("starting")
+    async with appliance(config_file) as box:
+        visit = None
+        try:
+            async with Visitor(box.url) as visitor:
+                visit = await hurry(visitor, question, progress)
+                left_s = monotonic()
+            await _emptied(box, left_s, samples)
+        except RoomError as error:
+            samples.errors.append(f"{type(error).__name__}: {error}")
+        progress("stopping")
+    if visit is not None:
+        await evaluate(visit, samples, None)
+    return samples
+
+
+async def measure(config: Config, options: Options, progress: Callable[[str], None]) -> Outcome:
+    """Run the whole measurement.
+
+    Raises:
+        AgentError: nothing could be measured: a system did not start, or there is nothing to ask.
+    """
+    from appliance.evaluation.reference import Reference
+
     progress("preparing questions")
     paths = files(config.models.manifest)
     persona = load(config.session.persona)
@@ -106,7 +142,7 @@ async def _measure(config: Config, options: Options, progress: Callable[[str], N
     else:
         recordings = await asyncio.to_thread(of_persona, persona, paths["voice"], _QUESTIONS)
     async with contextlib.AsyncExitStack() as stack:
-        systems = [_appliance(options)]
+        systems = [appliance(options.config_file, options.sessions)]
         if options.baseline:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             systems.append(stock(config, paths, persona.instructions, folder))
@@ -200,23 +236,28 @@ async def _round(box: Box, plan: Plan, sessions: int, samples: Samples, progress
 
     visits = await asyncio.gather(*(visit(number) for number in range(sessions)))
     if left:
-        emptied_s = await box.empty(_EMPTY_S)
-        if emptied_s is None:
-            samples.errors.append(f"sessions were still counted {_EMPTY_S:.0f} s after the last visitor had left")
-        else:
-            samples.cleanup_s.append(monotonic() - max(left))
+        await _emptied(box, max(left), samples)
     return [done for done in visits if done is not None]
+
+
+async def _emptied(box: Box, left_s: float, samples: Samples) -> None:
+    """Wait until the box has forgotten its visitors, and note how long that took after the time `left_s`."""
+    if await box.empty(_EMPTY_S) is None:
+        samples.errors.append(f"sessions were still counted {_EMPTY_S:.0f} s after the last visitor had left")
+    else:
+        samples.cleanup_s.append(monotonic() - left_s)
 
 
 def _silent(_: str) -> None:
     pass
 
 
-def _appliance(options: Options) -> Box:
-    config = ["--config", str(options.config_file)] if options.config_file else []
+def appliance(config_file: Path | None, visitors: int = 1) -> Box:
+    """The box itself, on free ports."""
+    config = ["--config", str(config_file)] if config_file else []
     variables = {"APPLIANCE_SFU__PORT": "0", "APPLIANCE_SFU__UDP_PORT": "0", "APPLIANCE_SFU__TCP_PORT": "0"}
-    if options.sessions > 1:
-        variables["APPLIANCE_SESSION__VISITORS_MAX"] = str(options.sessions)
+    if visitors > 1:
+        variables["APPLIANCE_SESSION__VISITORS_MAX"] = str(visitors)
     return Box("box", ["-m", "appliance", "serve", "--port", "0", "--no-browser", *config], variables)
 
 

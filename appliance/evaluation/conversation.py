@@ -19,6 +19,9 @@ _QUIET_S = 1.2
 _ENDLESS_S = 60.0
 _INTO_ANSWER_S = 1.5
 """How far into an answer it is interrupted."""
+_INTO_GREETING_S = 0.7
+_ENOUGH_S = 2.0
+"""Of the answer, for a visitor in a hurry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ async def converse(visitor: Visitor, plan: Plan, progress: Callable[[str], None]
         progress: told what is being done.
     """
     visit = Visit(visitor.timeline)
-    if not await visitor.silence(_CALM_S, _JOINED_S):
+    # The avatar says that it listens shortly before its greeting is heard.
+    if not (await visitor.hears(0.0, _JOINED_S) and await visitor.silence(_CALM_S, _JOINED_S)):
         visit.errors.append(visitor.lost or f"the avatar was not listening {_JOINED_S:.0f} s after joining")
         return visit
     recordings = _round(plan.questions)
@@ -71,6 +75,24 @@ async def converse(visitor: Visitor, plan: Plan, progress: Callable[[str], None]
         await _ask(visitor, visit, next(recordings), interruption=next(recordings))
         if visitor.lost:
             return visit
+    return visit
+
+
+async def hurry(visitor: Visitor, question: Recording, progress: Callable[[str], None]) -> Visit:
+    """The shortest visit that shows everything: asks over the greeting, hears the answer's beginning, and leaves."""
+    visit = Visit(visitor.timeline)
+    progress("listening to the greeting")
+    if not (await visitor.hears(0.0, _JOINED_S) and await visitor.hears(visitor.audible_s + _INTO_GREETING_S, ANSWER_S)):
+        visit.errors.append(visitor.lost or "the greeting was not heard")
+        return visit
+    progress(f"asking: {question.name}")
+    said = await visitor.say(question)
+    visit.interruptions.append(said)
+    if not await visitor.hears(said.last_s, ANSWER_S):
+        visit.errors.append(visitor.lost or f"{question.name}: no answer in {ANSWER_S:.0f} s")
+        return visit
+    visit.turns.append(said)
+    await visitor.hears(visitor.audible_s + _ENOUGH_S, 2 * _ENOUGH_S)
     return visit
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from appliance.bundles.manifest import cache
 from appliance.errors import MediaError
 from appliance.evaluation.microphone import Recording, read
-from appliance.personas.persona import Persona
+from appliance.personas.persona import Entry, Persona
 
 _SUFFIXES = (".wav", ".mp3", ".m4a", ".flac", ".ogg")
 _LENGTH_SCALE = 1.1
@@ -21,6 +21,8 @@ _PITCH = 1.12
 _FORMAT = 1
 _ANSWER_CHARACTERS = 110
 """Answers of at least this length can be interrupted."""
+_FEW_WORDS = 5
+"""Said in two seconds, and enough of them to be understood."""
 
 
 def of_folder(folder: Path) -> list[Recording]:
@@ -47,10 +49,20 @@ def of_persona(persona: Persona, voice: Path, count: int) -> list[Recording]:
 
 def choose(persona: Persona, count: int) -> list[str]:
     """The longest wording of `count` entries with long answers, spread over the persona's list."""
-    plain = [entry for entry in persona.entries if not (entry.small_talk or entry.repeat or entry.urgent)]
-    entries = [entry for entry in plain if len(entry.answer) >= _ANSWER_CHARACTERS] or plain
+    entries = _long_answers(persona)
     step = max(1, len(entries) // max(count, 1))
     return [max(entry.questions, key=len) for entry in entries[::step]][:count]
+
+
+def short(persona: Persona, voice: Path) -> Recording:
+    """A question that is asked in a breath and has a long answer, spoken as by `of_persona`."""
+    wordings = [text for entry in _long_answers(persona) for text in entry.questions]
+    return _spoken(min(wordings, key=lambda text: (abs(len(text.split()) - _FEW_WORDS), len(text))), voice)
+
+
+def _long_answers(persona: Persona) -> list[Entry]:
+    plain = [entry for entry in persona.entries if not (entry.small_talk or entry.repeat or entry.urgent)]
+    return [entry for entry in plain if len(entry.answer) >= _ANSWER_CHARACTERS] or plain
 
 
 def _spoken(text: str, voice: Path) -> Recording:

@@ -67,7 +67,7 @@ def report(box: Samples, baseline: Samples | None, sessions: int) -> dict[str, A
 
 
 def table(figures: dict[str, Any]) -> str:
-    """The same for people, one figure a line, the baseline beside it."""
+    """The same for people, one figure a line, the baseline beside it; what was not measured is left out."""
     lines = [f"{'':34}{'box':>10}{'stock':>10}" if figures["baseline"] else f"{'':34}{'box':>10}"]
     for key, value in figures.items():
         if key in ("baseline", "ratio"):
@@ -76,6 +76,8 @@ def table(figures: dict[str, Any]) -> str:
         for part, number in parts:
             other = (figures["baseline"] or {}).get(key)
             theirs = other.get(part) if isinstance(other, dict) else other
+            if number is None and theirs is None:
+                continue
             beside = f"{_number(theirs):>10}" if figures["baseline"] else ""
             lines.append(f"{f'{key} {part}'.strip():34}{_number(number):>10}{beside}")
     if figures["ratio"]["mouth_to_ear_p50"] is not None:

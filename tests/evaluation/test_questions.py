@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import MediaError
-from appliance.evaluation.questions import choose, of_folder, of_persona, rotated
+from appliance.evaluation.questions import choose, of_folder, of_persona, rotated, short
 from appliance.evaluation.timeline import RATE_HZ
 from appliance.personas.persona import load
 from tests.evaluation.test_microphone import write
@@ -55,3 +55,11 @@ def test_questions_are_spoken_once_and_kept(models: Path, tmp_path: Path, monkey
     (again,) = of_persona(load("host"), voice, 1)
     assert np.array_equal(recording.pcm, again.pcm)
     assert kept.stat().st_mtime_ns == written_ns
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["host", "clinic"])
+def test_the_short_question_is_said_in_a_breath(name: str, models: Path) -> None:
+    recording = short(load(name), next((models / "voice").glob("*.onnx")))
+    assert len(recording.name.split()) == 5
+    assert 0.8 < len(recording.pcm) / RATE_HZ < 3
