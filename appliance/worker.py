@@ -78,9 +78,7 @@ class _Job:
 class Worker:
     """Registers with livekit-server, again after every loss; used from the daemon's loop."""
 
-    def __init__(
-        self, sfu: Sfu, rooms: Rooms, admission: Admission, serve: Serve, *, clock: Clock = monotonic
-    ) -> None:
+    def __init__(self, sfu: Sfu, rooms: Rooms, admission: Admission, serve: Serve, *, clock: Clock = monotonic) -> None:
         """
         Args:
             rooms: deletes a visit's room when it is over, so that nobody is left in it.

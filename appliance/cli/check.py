@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, help="a configuration file")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -1,7 +1,8 @@
-"""`appliance bench conversation`, and the quick `check`: starts the box and, if asked, the baseline; visits them in turns; adds figures up.
+"""`appliance bench conversation`: starts the box and, if asked, the baseline; visits them in turns; adds figures up.
 
 Both run at the same time and are visited alternately, so that a slow minute of the machine meets both; each is alone
-with its visitors while it is measured. The visitors live in this process, the systems in their own.
+with its visitors while it is measured. The visitors live in this process, the systems in their own. `appliance check`
+is the shortest such measurement, of the box alone.
 """
 
 from __future__ import annotations

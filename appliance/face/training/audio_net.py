@@ -185,4 +185,4 @@ def train(
             logger.info("audio net", extra={"step": step, "done": round(share, 3), "loss": round(recent, 4)})
     torch.save(average.module.state_dict(), checkpoint)
     net.load_state_dict(average.module.state_dict())
-    return curve
+    return [*curve, (step, recent)]

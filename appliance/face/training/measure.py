@@ -45,6 +45,8 @@ HELD_OUT = (
     "Good evening! What would you like to know?",
 )
 """None of them is in sentences.txt."""
+KINDS = ("joe", "pitched", "espeak")
+"""Who speaks them, see `spoken`."""
 CLOSED, OPEN = 0.09, 0.35
 """Apertures under which lips count as closed, and over which they are plainly open."""
 
@@ -156,7 +158,7 @@ def measure(net_path: Path, avatar_path: Path, voice_path: Path) -> dict[str, Fi
     compositor = Compositor(load_avatar(avatar_path))
     read = meter(HOUSE, pose_at(0, LOOP, FPS))
     found: dict[str, Figures] = {}
-    for kind in ("joe", "pitched", "espeak"):
+    for kind in KINDS:
         pairs: list[tuple[Floats, Floats]] = []
         for speech in spoken(voice_path, kind):
             faces = draw(net, compositor, windows(speech, net.window_offset_s))

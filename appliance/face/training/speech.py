@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from piper import PiperVoice, SynthesisConfig
-from scipy.signal import resample_poly
 
+from appliance.face.mel import RATE_HZ
 from appliance.face.training.visemes import SILENCE, Phone
 
 Floats = NDArray[np.float32]
@@ -105,9 +106,14 @@ def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phone]:
 
 
 def resampled(pcm: Floats, rate_hz: float) -> Floats:
-    """Bring speech to 16 kHz."""
-    down = round(rate_hz / 50)
-    return resample_poly(pcm, 320, down).astype(np.float32)
+    """Bring (n,) speech of any rate to 16 kHz."""
+    if not len(pcm):
+        return pcm
+    resampler = av.AudioResampler("flt", "mono", RATE_HZ)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm[None], np.float32), format="flt", layout="mono")
+    frame.sample_rate = round(rate_hz)
+    pieces = [piece.to_ndarray()[0] for given in (frame, None) for piece in resampler.resample(given)]
+    return np.concatenate(pieces)
 
 
 class _Event(ctypes.Structure):

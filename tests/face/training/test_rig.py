@@ -1,0 +1,128 @@
+"""The drawn presenters: each drawn the same way twice, and moved by its mouth's parameters where a mouth is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
+
+from appliance.face.training.idle import pose_at
+from appliance.face.training.look import HOUSE, STYLES, Look, Pose, random_look
+from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
+from appliance.face.training.scene import SIZE
+from appliance.face.training.visemes import PARAMETERS
+
+STILL = Pose()
+
+
+def mouth(**values: float) -> np.ndarray:
+    return np.array([values.get(name, 0.0) for name in PARAMETERS], np.float32)
+
+
+OPEN = mouth(jaw=0.9, up=0.3, teeth=0.5)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    return Portrait(HOUSE, STILL)
+
+
+def changed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Where two pictures differ visibly, (H, W) bool."""
+    return np.abs(first.astype(int) - second.astype(int)).max(2) > 12
+
+
+def test_a_picture_is_drawn_the_same_twice(portrait: Portrait) -> None:
+    again = Portrait(HOUSE, STILL).draw(OPEN)
+    assert again.shape == (SIZE, SIZE, 3)
+    assert again.dtype == np.uint8
+    assert np.array_equal(portrait.draw(OPEN), again)
+
+
+def test_the_mouth_moves_nothing_above_the_middle_of_the_box_nor_beside_it(portrait: Portrait) -> None:
+    moved = changed(portrait.draw(REST), portrait.draw(OPEN))
+    left, top, size = CROP
+    assert moved.sum() > 800
+    moved[top + size // 2 :, left : left + size] = False
+    assert not moved.any()
+
+
+def test_the_box_alone_is_the_same_as_the_box_of_the_whole(portrait: Portrait) -> None:
+    left, top, size = CROP
+    whole = portrait.draw(OPEN)[top : top + size, left : left + size]
+    alone = Portrait(HOUSE, STILL, box=CROP).draw(OPEN)
+    assert np.abs(whole.astype(int) - alone.astype(int)).mean() < 0.5
+
+
+@pytest.mark.parametrize("pose", [STILL, Pose(dx=6, dy=-4, roll=3), Pose(yaw=0.8, pitch=-0.6, scale=1.05)])
+def test_the_mouth_is_where_it_is_said_to_be(pose: Pose) -> None:
+    face = Portrait(HOUSE, pose, box=CROP)
+    rows, columns = np.nonzero(changed(face.draw(mouth()), face.draw(mouth(jaw=0.6)))[96:150])
+    x, y, _, half, *_ = mouth_place(HOUSE, pose)
+    assert abs(np.median(columns) - x) < 6
+    assert 0 < np.median(rows) - y < 25, "an open mouth hangs down from its line"
+    assert np.subtract(*np.percentile(columns, (85, 15))) < 3 * half
+
+
+def test_pressed_lips_stay_closed_whatever_the_jaw_does(portrait: Portrait) -> None:
+    rest, pressed, opened = (portrait.draw(params) for params in (REST, mouth(press=1, jaw=0.3), OPEN))
+    assert changed(rest, pressed).sum() < 0.5 * changed(rest, opened).sum()
+
+
+def test_teeth_are_bright_and_a_mouth_without_is_dark(portrait: Portrait) -> None:
+    x, y, *_ = mouth_place(HOUSE, STILL)
+    row, column = CROP[1] + CROP[2] // 2 + round(float(y)), CROP[0] + round(float(x))
+
+    def brightest(params: np.ndarray) -> float:
+        inside = portrait.draw(params)[row - 4 : row + 24, column - 12 : column + 12]
+        return float(np.percentile(inside.min(2), 95))
+
+    assert brightest(mouth(jaw=0.7, teeth=1, up=0.4)) > brightest(mouth(jaw=0.7, teeth=0)) + 30
+
+
+LOOKS = [
+    *[dataclasses.replace(HOUSE, style=style) for style in STYLES],
+    dataclasses.replace(HOUSE, beard=1.0),
+    dataclasses.replace(HOUSE, glasses=1),
+    dataclasses.replace(HOUSE, glasses=2),
+    dataclasses.replace(HOUSE, lashes=1.0, lobby=False),
+]
+
+
+def test_looks_differ_from_each_other() -> None:
+    pictures = [Portrait(look, STILL).draw(REST) for look in LOOKS]
+    for number, first in enumerate(pictures):
+        for second in pictures[:number]:
+            if first is not pictures[0]:
+                assert changed(first, second).sum() > 60
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_person_that_nobody_has_seen_can_be_drawn(seed: int) -> None:
+    look = random_look(seed)
+    assert look == random_look(seed)
+    picture = Portrait(look, STILL, background=scene(look)).draw(OPEN)
+    skin = np.array(look.skin[::-1])
+    cheek = picture[200:230, 200:215].reshape(-1, 3).mean(0)
+    assert np.abs(cheek - skin).max() < 90, "a face is drawn in the colour of its skin"
+
+
+def test_a_blink_closes_the_eyes() -> None:
+    eyes = np.s_[180:215, 200:312]
+    awake, asleep = (Portrait(HOUSE, Pose(blink=blink)).draw(REST)[eyes] for blink in (0.0, 1.0))
+    assert changed(awake, asleep).mean() > 0.05
+
+
+def test_the_loop_has_no_seam() -> None:
+    frames, fps = 200, 25
+    last, first, second = (Portrait(HOUSE, pose_at(at, frames, fps)).draw(REST).astype(int) for at in (199, 200, 201))
+    step, seam = np.abs(second - first).mean(), np.abs(first - last).mean()
+    assert np.array_equal(first, Portrait(HOUSE, pose_at(0, frames, fps)).draw(REST))
+    assert seam < 3 * step + 0.3
+
+
+def test_looks_are_plain_values() -> None:
+    assert Look() == HOUSE
