@@ -27,6 +27,7 @@ from appliance.errors import AgentError, RoomError
 from appliance.metrics import tokens_issued
 from appliance.personas.persona import Persona
 from appliance.sfu import Sfu
+from appliance.webrtc import keep_local
 
 if TYPE_CHECKING:  # seconds of imports, which must not hold up the first answer to /healthz
     from appliance.rooms import Invitation, Rooms
@@ -286,6 +287,7 @@ def _share(stages: list[Stage]) -> float:
 
 
 def _import_livekit() -> None:
+    keep_local()
     importlib.import_module("appliance.rooms")
     importlib.import_module("appliance.worker")
 

@@ -21,8 +21,8 @@ _PITCH = 1.12
 _FORMAT = 1
 _ANSWER_CHARACTERS = 110
 """Answers of at least this length can be interrupted."""
-_FEW_WORDS = 5
-"""Said in two seconds, and enough of them to be understood."""
+_FEW_WORDS = 9
+"""Said in a second and a half: longer than a slow box takes to fall silent."""
 
 
 def of_folder(folder: Path) -> list[Recording]:

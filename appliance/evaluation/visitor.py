@@ -18,6 +18,7 @@ from appliance.errors import RoomError
 from appliance.evaluation.microphone import Microphone, Recording
 from appliance.evaluation.picture import cells_of
 from appliance.evaluation.timeline import RATE_HZ, Heard, Seen, Spoken, State, Timeline, Words, audible
+from appliance.webrtc import keep_local
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Visitor:
         Raises:
             RoomError: no token, or the room could not be joined.
         """
+        keep_local()
         self._room.on("track_subscribed", self._subscribed)
         self._room.on("participant_attributes_changed", self._attributes)
         self._room.on("disconnected", self._disconnected)
