@@ -31,7 +31,7 @@ export function TextBox({ onSend, ref }: Props) {
         value={text}
         onChange={(event) => setText(event.target.value)}
         maxLength={MOST_CHARACTERS}
-        placeholder="Type a question"
+        placeholder="Type here"
         aria-label="Type a question"
         autoComplete="off"
         enterKeyHint="send"
