@@ -25,6 +25,8 @@ from appliance.stage.publisher import Publisher, PublishOptions
 logger = logging.getLogger(__name__)
 
 _LAST_TURN = TurnId(1 << 62)
+_PAUSES_MAX = 50
+"""Pauses inside one turn after each of which the reply is begun; the last one counts, so there may be many."""
 _ECHO_SETTLES_S = 0.5
 """The browser's echo canceller learns the room for so long, from the greeting's first sound; nothing is heard then."""
 _LAST_WORDS_S = 0.3
@@ -237,5 +239,5 @@ def _turn_handling(config: SessionConfig) -> TurnHandlingOptions:
         turn_detection=inference.TurnDetector(version="v1-mini"),
         endpointing={"min_delay": config.endpoint_min_delay_s, "max_delay": config.endpoint_max_delay_s},
         interruption={"mode": "vad", "min_duration": config.interrupt_min_duration_s},
-        preemptive_generation={"enabled": True, "preemptive_tts": True},
+        preemptive_generation={"enabled": True, "preemptive_tts": True, "max_retries": _PAUSES_MAX},
     )
