@@ -25,7 +25,7 @@ COMMANDS = {
     "config": "show the settings in force and where each came from",
     "models": "list, fetch or verify the model files",
     "check": "start the box, hold one spoken conversation with it, print its figures, stop",
-    "bench": "measure conversations with the box",
+    "bench": "measure the box and its engines, beside stock baselines",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.cli import bench
+from appliance.cli.bench import conversation, results
 from appliance.evaluation.bench import Outcome
 from appliance.evaluation.report import Samples, report
 
@@ -33,17 +34,18 @@ def test_wrong_options_are_usage_errors(words: tuple[str, str]) -> None:
 
 def test_every_measurement_is_saved_with_the_machine_it_was_made_on(tmp_path: Path) -> None:
     outcome = Outcome(Samples(1, mouth_to_ear_ms=[700.0]), Samples(1, mouth_to_ear_ms=[1400.0]), "")
-    path = bench._save(tmp_path / "new", report(outcome.box, outcome.baseline, 1), outcome)
+    figures = report(outcome.box, outcome.baseline, 1)
+    path = results.save(tmp_path / "new", "conversation", figures, {"stock": [1400.0]}, "<svg/>")
     saved = json.loads(path.read_text())
     assert saved["machine"]["cores"] >= 1
     assert saved["figures"]["ratio"] == {"mouth_to_ear_p50": 0.5}
-    assert saved["measured"]["stock"]["mouth_to_ear_ms"] == [1400.0]
-    assert path.with_suffix(".svg").read_text().startswith("<svg")
+    assert saved["measured"] == {"stock": [1400.0]}
+    assert path.with_suffix(".svg").read_text() == "<svg/>"
 
 
 def test_a_late_microphone_and_errors_are_told() -> None:
     outcome = Outcome(Samples(1, errors=["no answer"], microphone_late_ms=[3.0, 80.4]), None, "the log")
-    remarks = list(bench._remarks(outcome))
+    remarks = list(conversation._remarks(outcome))
     assert remarks[0] == "box: no answer"
     assert "80 ms late" in remarks[1]
     assert remarks[2].endswith("the log")

@@ -1,0 +1,22 @@
+"""`appliance bench WHAT`: measures one thing beside a stock baseline; one file a measurement."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+MEASUREMENTS = {
+    "conversation": "latency, lips, frames, barge-in and cleanup",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT", title="measurements")
+    for name, text in MEASUREMENTS.items():
+        module = importlib.import_module(f"appliance.cli.bench.{name}")
+        module.add_arguments(what.add_parser(name, help=text, description=module.__doc__))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status: 0, 1 when there were errors; or an AgentError."""
+    return int(importlib.import_module(f"appliance.cli.bench.{args.what}").run(args))
