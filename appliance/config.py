@@ -149,6 +149,8 @@ class SessionConfig:
     """Visitors served at once; one more is told that the box is busy."""
     endpoint_min_delay_s: float = 0.3
     """Silence after which a finished sentence is answered, in seconds."""
+    endpoint_unsure_delay_s: float = 0.7
+    """Silence after which what may be a finished sentence is answered, in seconds."""
     endpoint_max_delay_s: float = 1.2
     """Silence after which anything is answered, in seconds."""
     interrupt_min_duration_s: float = 0.25

@@ -15,8 +15,10 @@ from livekit.agents.voice import events, room_io
 from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
+from appliance.ears.endpointer import Delays, Endpointer
 from appliance.engine import SessionId, TurnId
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
+from appliance.mind.plugin import LlamaLLM
 from appliance.personas.persona import Persona
 from appliance.providers import ProviderFactory
 from appliance.stage.presence import absence
@@ -148,18 +150,21 @@ class Session:
             factory.create_tts(config.voice),
         )
         face = factory.create_avatar(config.face)
+        delays = Delays(config.session.endpoint_unsure_delay_s)
+        endpointer = Endpointer(llm.finished if isinstance(llm, LlamaLLM) else None, delays)
         publisher = Publisher(self._job.room, face, PublishOptions(config.face.fps, config.face.bitrate_kbps))
         session: AgentSession[None] = AgentSession(
             stt=stt,
             llm=llm,
             tts=tts,
             vad=voice_activity,
-            turn_handling=_turn_handling(config.session),
+            turn_handling=_turn_handling(config.session, endpointer),
             aec_warmup_duration=_ECHO_SETTLES_S,
             session_close_transcript_timeout=_LAST_WORDS_S,
         )
         session.output.audio = publisher.output
         self._watch(session, visitor)
+        session.on("user_input_transcribed", lambda event: endpointer.hear(event.transcript, final=event.is_final))
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(publisher.start())
@@ -233,10 +238,10 @@ class Session:
         logger.debug("turn noted", extra={"session": self._id, "turn": self._turn.current, "role": role, **steps})
 
 
-def _turn_handling(config: SessionConfig) -> TurnHandlingOptions:
+def _turn_handling(config: SessionConfig, endpointer: Endpointer) -> TurnHandlingOptions:
     """All local: LiveKit's own defaults reach for its cloud in development mode."""
     return TurnHandlingOptions(
-        turn_detection=inference.TurnDetector(version="v1-mini"),
+        turn_detection=endpointer,
         endpointing={"min_delay": config.endpoint_min_delay_s, "max_delay": config.endpoint_max_delay_s},
         interruption={"mode": "vad", "min_duration": config.interrupt_min_duration_s},
         preemptive_generation={"enabled": True, "preemptive_tts": True, "max_retries": _PAUSES_MAX},

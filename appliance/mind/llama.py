@@ -18,7 +18,7 @@ from appliance.engine import SessionId
 from appliance.errors import LLMError
 from appliance.mind.kv_cache import NOBODY, KVCache, Sequence
 from appliance.mind.llama_context import ContextSizes, LlamaContext, Part
-from appliance.mind.sampling import Logits, Sampler, Sampling
+from appliance.mind.sampling import Logits, Sampler, Sampling, share
 from appliance.mind.vocabulary import Message, Prompt, ReplyText
 
 logger = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 # 192), and fewer are dearer (151 with 32).
 _PREFILL = 64
 _HEADS = 4
+_JUDGED = 1
+"""Sequences beside the conversations', for words that are only judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,22 @@ class ReleaseRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceRequest:
+    """Words of a visitor who has paused: were they all?"""
+
+    text: str
+    """What was heard, without the punctuation at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceEnd:
+    """The answer to a SentenceRequest."""
+
+    probability: float
+    """That a sentence or message would end here, 0 to 1, by the language model."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyEnd:
     """The last item of every reply."""
 
@@ -70,8 +88,8 @@ class ReplyEnd:
     """The model or a stop string ended it, or it was cut off at max_tokens, or at `seconds`."""
 
 
-MindRequest: TypeAlias = ChatRequest | ReleaseRequest
-MindItem: TypeAlias = str | ReplyEnd
+MindRequest: TypeAlias = ChatRequest | ReleaseRequest | SentenceRequest
+MindItem: TypeAlias = str | ReplyEnd | SentenceEnd
 
 
 class _Reply:
@@ -91,6 +109,8 @@ class _Reply:
         self.pieces = ""
         self.end: ReplyEnd | None = None
         self.error: LLMError | None = None
+        self.judged: SentenceEnd | None = None
+        self.judging = False
 
     def finish(self, why: Literal["stop", "length", "time"]) -> None:
         self.pieces += self.text.finish()
@@ -128,15 +148,14 @@ class LlamaEngine:
             LLMError: codes not-found, incompatible (no GGUF model that llama.cpp can run), out-of-memory.
         """
         config = self._config
-        batch = _PREFILL + config.sequences
-        sizes = ContextSizes(
-            config.cache_tokens, config.context_tokens, config.sequences + _HEADS, batch, config.threads
-        )
+        n_sequences = config.sequences + _JUDGED
+        batch = _PREFILL + n_sequences
+        sizes = ContextSizes(config.cache_tokens, config.context_tokens, n_sequences + _HEADS, batch, config.threads)
         context = LlamaContext(self._path, sizes)
         self._context = context
         self._vocabulary = context.vocabulary
         self.window = context.n_window
-        self.cache = KVCache(context, n_sequences=config.sequences, n_heads=_HEADS, n_cells=context.n_cells)
+        self.cache = KVCache(context, n_sequences=n_sequences, n_heads=_HEADS, n_cells=context.n_cells)
 
     def warm_up(self) -> None:
         """Touch every weight once, in a long and in a short batch."""
@@ -147,15 +166,18 @@ class LlamaEngine:
         self.cache.forget_idle()
 
     def generate(self, request: MindRequest) -> Iterator[MindItem | None]:
-        """Reply to a conversation, or forget one.
+        """Reply to a conversation, forget one, or judge whether a sentence is complete.
 
         Yields:
-            None while there is nothing new; pieces of the reply's text; last a ReplyEnd.
+            None while there is nothing new; pieces of the reply's text; last a ReplyEnd. Or one SentenceEnd.
         Raises:
             LLMError: codes context-overflow (the system message and the last message do not fit), inference-failed.
         """
         if isinstance(request, ReleaseRequest):
             self.cache.release(request.session)
+            return
+        if isinstance(request, SentenceRequest):
+            yield from self._judge(request)
             return
         reply = self._begin(request)
         try:
@@ -200,6 +222,20 @@ class LlamaEngine:
         reply.ends_s = self._clock() + request.seconds
         self._replies.append(reply)
         return reply
+
+    def _judge(self, request: SentenceRequest) -> Iterator[MindItem | None]:
+        """The probability of an end after the words, read off once they are prefilled."""
+        reply = _Reply(ChatRequest(()), self._vocabulary.opened(request.text), 1, ReplyText(self._vocabulary, ()))
+        reply.judging = True
+        self._replies.append(reply)
+        try:
+            while reply.judged is None:
+                if reply.error is not None:
+                    raise reply.error
+                yield None
+            yield reply.judged
+        finally:
+            self._leave(reply)
 
     def _leave(self, reply: _Reply) -> None:
         """The reply is complete or its caller has gone; what was decoded stays, for the session's next turn."""
@@ -268,6 +304,10 @@ class LlamaEngine:
         return error
 
     def _append(self, reply: _Reply, logits: Logits) -> None:
+        if reply.judging:
+            reply.judged = SentenceEnd(share(logits, self._vocabulary.sentence_ends))
+            self._leave(reply)
+            return
         token = reply.sampler.choose(logits)
         if self._vocabulary.ends_reply(token):
             reply.finish("stop")

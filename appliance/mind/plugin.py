@@ -19,7 +19,16 @@ from appliance.errors import BundleError, EngineError, LLMError
 from appliance.mind import guards, prompt
 from appliance.mind.knowledge import Match
 from appliance.mind.knowledge_engine import KnowledgeEngine, Question
-from appliance.mind.llama import ChatRequest, LlamaEngine, MindItem, MindRequest, ReleaseRequest, ReplyEnd
+from appliance.mind.llama import (
+    ChatRequest,
+    LlamaEngine,
+    MindItem,
+    MindRequest,
+    ReleaseRequest,
+    ReplyEnd,
+    SentenceEnd,
+    SentenceRequest,
+)
 from appliance.mind.sampling import Sampling
 from appliance.personas.persona import Entry, Persona
 
@@ -27,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _LOOKUP_DEADLINE_S = 10.0
 _REPLY_DEADLINE_S = 30.0
+_JUDGE_DEADLINE_S = 2.0
 _REPLY_S = 20.0
 """A reply that is still being made after this long is cut off, before the deadline turns it into an error."""
 _WAITING = 64
@@ -111,6 +121,19 @@ class LlamaLLM(llm.LLM[Any]):
         async with aclosing(_items(self.mind.stream(request, self.context.call(_REPLY_DEADLINE_S)))) as items:
             async for _ in items:
                 pass
+
+    async def finished(self, words: str) -> float:
+        """The probability, 0 to 1, that a visitor who has said `words` has come to the end of a sentence.
+
+        Raises:
+            LLMError: as the engine's.
+        """
+        stream = self.mind.stream(SentenceRequest(words), self.context.call(_JUDGE_DEADLINE_S))
+        async with aclosing(_items(stream)) as items:
+            async for item in items:
+                if isinstance(item, SentenceEnd):
+                    return item.probability
+        raise LLMError("the model gave no judgement", code="inference-failed")
 
     async def aclose(self) -> None:
         """Forget the conversation in the engine's cache."""
@@ -224,6 +247,7 @@ class LlamaStream(llm.LLMStream):
         stream = self._owner.mind.stream(request, context.call(_REPLY_DEADLINE_S))
         async with aclosing(_items(stream)) as items:
             async for item in items:
+                assert not isinstance(item, SentenceEnd), "nobody asked for one"
                 if isinstance(item, ReplyEnd):
                     self._usage(item)
                 for sentence in guard.finish() if isinstance(item, ReplyEnd) else guard.push(item):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,12 @@ class Sampling:
     """Tokens of the reply that count as said."""
     seed: int = 0
     """The same seed and logits give the same tokens."""
+
+
+def share(logits: Logits, tokens: Sequence[int]) -> float:
+    """The probability that one of `tokens` comes next, 0 to 1."""
+    weights = np.exp(logits.astype(np.float64) - logits.max())
+    return float(weights[list(tokens)].sum() / weights.sum())
 
 
 class Sampler:

@@ -8,6 +8,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, cast
 
 import llama_cpp
@@ -19,6 +20,7 @@ from appliance.errors import LLMError
 _SLOT = "\ue000{}\ue001"
 _SLOTS = re.compile("\ue000(\\d+)\ue001")
 _TEXTS_KEPT = 1024
+_SENTENCE_ENDS = (b".", b"?", b"!")
 
 # Messages are dropped four at a time, so that two more exchanges fit before the cached history is cut again.
 _DROP = 4
@@ -80,6 +82,18 @@ class Vocabulary:
             code="context-overflow",
             hint="raise mind.context_tokens, or shorten the persona's instructions",
         )
+
+    def opened(self, text: str) -> Prompt:
+        """A user's message that is not closed: what comes next says whether `text` was all of it."""
+        opening = _SLOTS.split(self._filled(["user"], reply=False))[0]
+        return Prompt((*self.tokens(opening, special=True), *self.tokens(text.strip(), special=False)), 0)
+
+    @cached_property
+    def sentence_ends(self) -> tuple[int, ...]:
+        """The tokens that end a sentence or a message."""
+        tokens = range(self.n_tokens)
+        ends = [token for token in tokens if self.piece(token).strip() in _SENTENCE_ENDS]
+        return (*ends, *(token for token in tokens if llama_cpp.llama_vocab_is_eog(self._vocab, token)))
 
     def tokens(self, text: str, *, special: bool) -> tuple[int, ...]:
         """`text` as tokens; `special` reads control tokens in it, which only the template's own text may have."""

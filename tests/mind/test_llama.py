@@ -10,7 +10,15 @@ from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.engine import SessionId
 from appliance.errors import LLMError
-from appliance.mind.llama import ChatRequest, LlamaEngine, MindItem, ReleaseRequest, ReplyEnd
+from appliance.mind.llama import (
+    ChatRequest,
+    LlamaEngine,
+    MindItem,
+    ReleaseRequest,
+    ReplyEnd,
+    SentenceEnd,
+    SentenceRequest,
+)
 from appliance.mind.llama_context import LlamaContext, Part
 from appliance.mind.sampling import Sampling
 from appliance.mind.vocabulary import Message
@@ -323,3 +331,31 @@ def test_another_file_in_the_models_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LLMError) as caught:
         LlamaEngine(wrong, CONFIG).load()
     assert caught.value.code == "incompatible"
+
+
+# ---- whether a sentence is complete
+
+
+def _end_after(engine: LlamaEngine, words: str) -> float:
+    generator = engine.generate(SentenceRequest(words))
+    item = next(generator)
+    while item is None:
+        engine.advance()
+        item = next(generator)
+    assert isinstance(item, SentenceEnd)
+    assert list(generator) == []
+    return item.probability
+
+
+def test_a_complete_question_ends_more_likely_than_its_beginning(engine: LlamaEngine) -> None:
+    for whole in ("What are your opening hours", "Do I need to bring my passport", "How long do I have to wait"):
+        beginning = whole.rsplit(" ", 2)[0]
+        assert _end_after(engine, whole) > 5 * _end_after(engine, beginning)
+
+
+def test_a_judgement_leaves_no_conversation_behind(engine: LlamaEngine) -> None:
+    _ask(engine, _question("Where is the exit?", A))
+    held = [list(s.tokens) for s in engine.cache.sequences if s.session == A]
+    _end_after(engine, "Where is the")
+    assert [list(s.tokens) for s in engine.cache.sequences if s.session == A] == held
+    assert not [s for s in engine.cache.sequences if s.busy]
