@@ -77,7 +77,7 @@ class EarsConfig:
     """Language that is spoken to the box, ISO 639-1."""
     threads: int = 2
     """CPU threads of one transcription."""
-    pause_ms: int = 120
+    pause_ms: int = 96
     """Silence after which the words so far are transcribed ahead of the end of the turn; 0 waits for the end."""
     openai_compatible: OpenAICompatibleConfig = field(default_factory=OpenAICompatibleConfig)
     """Section [ears.openai_compatible]."""

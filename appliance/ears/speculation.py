@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,14 @@ Hear = Callable[[Samples], Awaitable[Transcript]]
 
 _VOICED = 0.35
 """Probability above which a window is speech while someone speaks; LiveKit's VAD uses the same."""
+_QUIETEST_DBFS = -120.0
+_SURELY_VOICED = 0.5
+"""Probability above which a window tells how loud the speech is."""
+_DROP_DB = 30.0
+"""So far below the loudest of the utterance a window is a pause, whatever the detector says: it goes on for 80 ms after
+the last sound. Measured on 47 utterances: the pause is found 100 ms after the last sound instead of 164."""
+_FADE_DB = 0.3
+"""By which the loudest window counts less with each later one, so that a bang is soon forgotten."""
 _LEAST_SPEECH_S = 0.2
 """Less is a click or a breath: nothing is transcribed ahead."""
 _RESUMED_S = 0.05
@@ -63,6 +71,7 @@ class Speculation:
         self._n_voiced = 0
         self._n_voiced_in_a_row = 0
         self._n_silent = 0
+        self._loudest_dbfs = _QUIETEST_DBFS
 
     def begin(self) -> None:
         """Speech was detected; what led to that counts as voiced."""
@@ -70,19 +79,23 @@ class Speculation:
         self._ahead = False
         self._n_voiced = self._n_resumed
         self._n_voiced_in_a_row = self._n_silent = 0
+        self._loudest_dbfs = _QUIETEST_DBFS
 
-    def push(self, probability: float, n_samples: int) -> Step:
+    def push(self, probability: float, level_dbfs: float, n_samples: int) -> Step:
         """Take one window of voice activity.
 
         Args:
             probability: that it is speech, 0 to 1.
+            level_dbfs: how loud it is.
             n_samples: its length.
         Returns:
             TRANSCRIBE at a pause, FORGET when speech goes on after one, else NOTHING.
         """
         if not self._speaking:
             return Step.NOTHING
-        if probability > _VOICED:
+        if probability > _SURELY_VOICED:
+            self._loudest_dbfs = max(self._loudest_dbfs - _FADE_DB, level_dbfs)
+        if probability > _VOICED and level_dbfs > self._loudest_dbfs - _DROP_DB:
             self._n_silent = 0
             self._n_voiced += n_samples
             self._n_voiced_in_a_row += n_samples
@@ -160,7 +173,7 @@ class SpeculativeStream(stt.RecognizeStream):
             if event.speaking:
                 self._keep(event.frames)
             n_samples = sum(frame.samples_per_channel for frame in event.frames)
-            step = self._speculation.push(event.probability, n_samples)
+            step = self._speculation.push(event.probability, level_dbfs(event.frames), n_samples)
             if step is Step.TRANSCRIBE:
                 await self._forget()
                 self._ahead = asyncio.create_task(self._transcribe_ahead(), name="ears.ahead")
@@ -211,6 +224,12 @@ class SpeculativeStream(stt.RecognizeStream):
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             await utils.aio.cancel_and_wait(ahead)
+
+
+def level_dbfs(frames: Sequence[rtc.AudioFrame]) -> float:
+    """How loud int16 frames are, in dB below full scale; -120 is digital silence."""
+    pcm = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in frames] or [np.zeros(1, np.int16)])
+    return float(10 * np.log10(np.square(pcm / 32768.0).mean() + 1e-12))
 
 
 def spoken_data(heard: Transcript) -> stt.SpeechData:

@@ -47,14 +47,15 @@ class _Segment:
 class Playout:
     """A queue of utterances read one chunk at a time; knows nothing of clocks, tracks or faces."""
 
-    def __init__(self, *, chunk_samples: int, face_wait_chunks: int = 6) -> None:
+    def __init__(self, *, chunk_samples: int, face_waits: int = 12) -> None:
         """
         Args:
             chunk_samples: samples of one video frame.
-            face_wait_chunks: how long an utterance waits for its first frame; then it starts anyway.
+            face_waits: how often an utterance's first frame may not be there when it is asked for; then the utterance
+                starts without it.
         """
         self._chunk_samples = chunk_samples
-        self._face_wait_chunks = face_wait_chunks
+        self._face_waits = face_waits
         self._segments: deque[_Segment] = deque()
         self._next_number = 0
         self.paused = False
@@ -115,7 +116,7 @@ class Playout:
             if not segment.flushed or len(pcm) == 0:
                 return None
             pcm = np.concatenate((pcm, np.zeros(self._chunk_samples - len(pcm), np.int16)))
-        if segment.cursor == 0 and not face_ready and segment.waited < self._face_wait_chunks:
+        if segment.cursor == 0 and not face_ready and segment.waited < self._face_waits:
             segment.waited += 1
             return None
         segment.cursor += 1

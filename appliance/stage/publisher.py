@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 RATE_HZ = 24_000
 QUEUE_MS = 60
 """Sound handed to WebRTC ahead of time: less, and a busy event loop is heard; more, and every answer comes later."""
+IDLE_QUEUE_S = 0.03
+"""Silence handed out ahead of time, which nobody hears stutter: a reply's first sound waits until it is through."""
+IDLE_PIECES = 2
+"""Pieces of silence a picture: after each it is looked whether a reply has come."""
 SHOWN_LATER_S = 0.02
 """Pictures wait so long for their sound, which a receiver holds back in a jitter buffer of its own: measured at a
 client that does not synchronise, 32 to 76 ms longer than pictures. Less than the least, for those that do."""
@@ -99,19 +103,25 @@ class Publisher:
         )
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        n_samples = RATE_HZ // self._options.fps
-        silence = np.zeros(n_samples, np.int16)
+        silence = np.zeros(RATE_HZ // self._options.fps // IDLE_PIECES, np.int16)
+        piece = 0
         while True:
-            queued_s = self._audio.queued_duration
-            chunk = self.output.take(queued_s=queued_s)
-            picture = self._face.frame((chunk.segment, chunk.index) if chunk else None)
-            # The picture is shown when its sound leaves WebRTC's queue, not when it enters.
-            handle = loop.call_later(queued_s + SHOWN_LATER_S, self._show, picture, "speech" if chunk else "idle")
-            self._shows.add(handle)
-            self._shows = {show for show in self._shows if show.when() > loop.time()}
+            chunk = self.output.take(queued_s=self._audio.queued_duration)
+            piece = 0 if chunk else (piece + 1) % IDLE_PIECES
+            if chunk or piece == 0:
+                self._show_soon((chunk.segment, chunk.index) if chunk else None)
             pcm = chunk.pcm if chunk else silence
-            await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, n_samples))
+            await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
+            if chunk is None:
+                await asyncio.sleep(self._audio.queued_duration - IDLE_QUEUE_S)
+
+    def _show_soon(self, key: tuple[int, int] | None) -> None:
+        """Show the picture when its sound leaves WebRTC's queue, not when it enters."""
+        loop = asyncio.get_running_loop()
+        picture = self._face.frame(key)
+        delay_s = self._audio.queued_duration + SHOWN_LATER_S
+        self._shows.add(loop.call_later(delay_s, self._show, picture, "speech" if key else "idle"))
+        self._shows = {show for show in self._shows if show.when() > loop.time()}
 
     def _show(self, picture: bytes, kind: str) -> None:
         width, height = self._face.size

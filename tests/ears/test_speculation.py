@@ -10,7 +10,7 @@ import pytest
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, stt
 
-from appliance.ears.speculation import Speculation, SpeculativeStream, Step
+from appliance.ears.speculation import Speculation, SpeculativeStream, Step, level_dbfs
 from appliance.ears.whisper import Transcript
 from appliance.ears.windows import RATE_HZ, Samples
 from appliance.engine import TurnId
@@ -20,8 +20,13 @@ Kind = stt.SpeechEventType
 
 
 def play(speculation: Speculation, windows: str) -> list[tuple[int, Step]]:
-    """Push one window a character (`#` voiced, `.` silent); the steps that say something, with their window's index."""
-    steps = [speculation.push(1.0 if window == "#" else 0.0, WINDOW) for window in windows]
+    """Push one window a character; the steps that say something, with their window's index.
+
+    `#` is voiced, `.` silent, and `-` what the detector still takes for speech when it has stopped.
+    """
+    probability = {"#": 1.0, "-": 0.9, ".": 0.0}
+    level_dbfs = {"#": -20.0, "-": -60.0, ".": -70.0}
+    steps = [speculation.push(probability[window], level_dbfs[window], WINDOW) for window in windows]
     return [(index, step) for index, step in enumerate(steps) if step is not Step.NOTHING]
 
 
@@ -35,6 +40,17 @@ def test_a_pause_is_transcribed_once() -> None:
     speculation = begun()
     assert play(speculation, "##########........") == [(13, Step.TRANSCRIBE)]  # the fourth silent window: 128 ms
     assert speculation.end() is Step.COMMIT
+
+
+def test_a_pause_is_heard_before_the_detector_notices_it() -> None:
+    speculation = begun()
+    assert play(speculation, "##########---.....") == [(13, Step.TRANSCRIBE)]
+
+
+def test_where_it_is_noisy_the_detector_decides() -> None:
+    speculation = begun()
+    steps = [speculation.push(p, -30.0, WINDOW) for p in (*[1.0] * 10, *[0.9] * 6, *[0.0] * 4)]
+    assert steps.index(Step.TRANSCRIBE) == 19
 
 
 def test_speech_that_goes_on_makes_it_stale() -> None:
@@ -273,3 +289,10 @@ async def test_closing_while_a_run_is_under_way_leaves_nothing(ears: Ears, owner
     await settle()
     await stream.aclose()
     assert ears.cancelled == 1
+
+
+def test_the_level_of_frames_is_told_in_dbfs() -> None:
+    loud = rtc.AudioFrame(np.full(512, 16384, np.int16).tobytes(), RATE_HZ, 1, 512)
+    assert level_dbfs([loud]) == pytest.approx(-6.02, abs=0.01)
+    assert level_dbfs([loud, loud]) == pytest.approx(-6.02, abs=0.01)
+    assert level_dbfs([]) == pytest.approx(-120.0)

@@ -47,7 +47,7 @@ def test_a_gap_in_the_speech_is_silence_and_loses_nothing() -> None:
 
 
 def test_only_the_start_waits_for_the_face_and_not_for_ever() -> None:
-    playout = Playout(chunk_samples=N, face_wait_chunks=3)
+    playout = Playout(chunk_samples=N, face_waits=3)
     playout.push(ramp(3 * N))
     assert [playout.take(face_ready=False) for _ in range(3)] == [None, None, None]
     assert playout.take(face_ready=False) is not None
