@@ -11,6 +11,10 @@ _BREAK = re.compile(r"[.,;:!?…()]+|\s[-–]\s|\b(?:but|because|since|although|
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nothing|nobody|without|cannot|only|\w+n't)\b", re.IGNORECASE)
 _YES_NO = frozenset(("yes", "yeah", "yep", "no", "nope", "sure", "certainly", "absolutely", "definitely", "indeed"))
 # Sentences of not knowing, with I as the subject; what follows may name what was asked for.
+_NOT_KNOWING_WORDS = """
+i'm i am sorry afraid that but do not don't can't cannot could couldn't really know say tell you answer help with sure
+certain familiar able unable to have no idea answer information facts inform
+"""
 _NOT_KNOWING = re.compile(
     r"^(?:(?:i'm|i am) (?:sorry|afraid)(?: that)?,? )?(?:(?:but|that) )?(?:"
     r"i (?:do not|don't|can't|cannot|could not|couldn't|really don't) (?:know|say|tell you|answer|help (?:you )?with)\b"
@@ -36,6 +40,8 @@ helping like love enjoy hope day today fine feel let know friend pleasure sound 
 appreciate mind dear time moment
 """
 _POLITE = frozenset(_POLITE_WORDS.split())
+_UNCLAIMING = _GRAMMAR | _POLITE | frozenset(_NOT_KNOWING_WORDS.split())
+"""Words that a clause which claims nothing may hold whatever was asked."""
 _PROMISES = re.compile(
     r"\b(?:i (?:can|will|could|would)|i'll|i'd|let me|we (?:can|will|have|are|offer|do))\b", re.IGNORECASE
 )
@@ -59,6 +65,8 @@ class Grounding:
     def __init__(self, facts: Sequence[str], question: str) -> None:
         self._facts = [_fact(text) for text in facts]
         self._asked = frozenset(_stem(word) for word in _words(question))
+        stated = {stem for fact in self._facts for stems, _ in fact.sentences for stem in stems}
+        self._sayable = self._asked | stated | {"answer", "inform"}
 
     def allows(self, sentence: str) -> bool:
         """Whether every clause is a word of politeness, a plain "I don't know", or said by one of the facts.
@@ -75,10 +83,27 @@ class Grounding:
             _stated([clause for clause in clauses if not self._harmless(clause)], fact) for fact in self._facts
         )
 
+    def hopeless(self, beginning: str) -> bool:
+        """Whether `allows` is false for every sentence that begins with these whole words."""
+        if any(word not in _UNCLAIMING | _YES_NO and _stem(word) not in self._sayable for word in _words(beginning)):
+            return True
+        clauses = [clause for clause in _BREAK.split(beginning) if clause and _words(clause)]
+        claimed = [clause for clause in clauses[:-1] if not self._harmless(clause)]
+        lead = set(_words(claimed[0])) if claimed else set[str]()
+        claimed += [clause for clause in clauses[-1:] if self._claims_something(clause)]
+        claims = tuple(stem for stem in _claims(" ".join(claimed)) if stem not in _YES_NO)
+        facts = [fact for fact in self._facts if not lead or not lead <= _YES_NO or fact.first in lead]
+        known = [stems for fact in facts for stems, _ in fact.sentences]
+        return bool(claimed) and not any(not claims or _is_run(claims, stems) for stems in known)
+
     def unknowing(self, sentence: str) -> bool:
         """Whether the sentence says that the answer is not known."""
         clauses = [" ".join(_words(clause)) for clause in _BREAK.split(sentence)]
         return any(_NOT_KNOWING.match(clause) for clause in clauses)
+
+    def _claims_something(self, clause: str) -> bool:
+        """Whether no clause that begins so is harmless."""
+        return any(word not in _UNCLAIMING and _stem(word) not in self._asked for word in _words(clause))
 
     def _harmless(self, clause: str) -> bool:
         words = _words(clause)

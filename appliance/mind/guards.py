@@ -22,6 +22,8 @@ _FENCE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+\.\S+", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>")
+_UNCERTAIN = re.compile(r"[<\[`~]")
+"""What follows may take away what stands before it."""
 _LABEL = re.compile(r"^\s*(?:assistant|answer|reply|response|bot)\s*:\s*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)])\s+")
 _NUMBER_OF_ITEM = re.compile(r"\d{1,2}[.)]?")
@@ -125,6 +127,8 @@ class ReplyGuard:
         spoken: list[str] = []
         while not self.done and (piece := self._next_piece()) is not None:
             spoken += self._judge(piece)
+        if not self.done and self._lost():
+            spoken += self._replace()
         if not self.done and len(self._raw) > _CHARS_A_WORD * self._config.words:
             spoken += self.finish()  # no end of a sentence, or of a code block, in sight
         return spoken
@@ -165,6 +169,13 @@ class ReplyGuard:
         if self._n_sentences >= self._config.sentences:
             self.done = True
         return [sentence]
+
+    def _lost(self) -> bool:
+        """Whether it is certain before its end that the sentence will not be spoken: no need to wait for the rest."""
+        if self._grounding is None or _UNCERTAIN.search(self._raw):
+            return False
+        beginning = plain(self._raw[: len(self._raw) - len(self._raw.split(" ")[-1])])
+        return self._grounding.hopeless(beginning) or (not self._said and self._grounding.unknowing(beginning))
 
     def _replace(self) -> list[str]:
         """Hold back this and all that follows; say `unknown` unless something good was said before."""

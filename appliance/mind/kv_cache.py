@@ -100,7 +100,7 @@ class KVCache:
             None while there is no room, or while another request prefills the same system prompt: ask again later.
         """
         wanted = prompt.tokens[: prompt.n_head]
-        head = next((h for h in self.heads if h.tokens and h.tokens == wanted), None)
+        head = self._head(prompt)
         if head is None and wanted and any(s.heading == wanted for s in self.sequences):
             return None
         target = self._target(session)
@@ -117,6 +117,10 @@ class KVCache:
         target.heading = wanted if head is None and len(target.tokens) < len(wanted) else ()
         self._touch(target)
         return target
+
+    def known(self, session: SessionId, prompt: Prompt) -> int:
+        """How many first tokens of a prompt need not be read now."""
+        return self._best(session, prompt.tokens, self._head(prompt))[1]
 
     def add(self, sequence: Sequence, tokens: Tokens[int]) -> None:
         """`tokens` have been decoded into `sequence`."""
@@ -157,6 +161,10 @@ class KVCache:
         for sequence in self.sequences:
             if not sequence.busy:
                 self.wipe(sequence)
+
+    def _head(self, prompt: Prompt) -> Head | None:
+        wanted = prompt.tokens[: prompt.n_head]
+        return next((h for h in self.heads if h.tokens and h.tokens == wanted), None)
 
     def _target(self, session: SessionId) -> Sequence | None:
         idle = [s for s in self.sequences if not s.busy]

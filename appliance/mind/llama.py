@@ -12,21 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from appliance.clock import Clock, monotonic
 from appliance.config import MindConfig
 from appliance.engine import SessionId
 from appliance.errors import LLMError
+from appliance.mind.grammar import Grammar
 from appliance.mind.kv_cache import NOBODY, KVCache, Sequence
 from appliance.mind.llama_context import ContextSizes, LlamaContext, Part
+from appliance.mind.pace import MOST_TOKENS, Pace
 from appliance.mind.sampling import Logits, Sampler, Sampling, share
 from appliance.mind.vocabulary import Message, Prompt, ReplyText
 
 logger = logging.getLogger(__name__)
 
-# Tokens of prompts read in one round. A round cannot be cancelled and holds up everyone who is being answered: 64 of
-# the 135M model's take 0.4 s of one core. More are no cheaper a token (175 a second of one core with 64, 174 with
-# 192), and fewer are dearer (151 with 32).
-_PREFILL = 64
+# Prompts are read in the order in which they would be done if each were alone: a short question passes a long prompt
+# that came before it, but the long one moves up while it waits, so that no flood of short ones can hold it up for long.
+_READ_TOKENS_S = 200.0
+_AHEAD_S = 2.0
+"""Reading ahead, for which nobody waits yet, comes so much later."""
 _HEADS = 4
 _JUDGED = 1
 """Sequences beside the conversations', for words that are only judged."""
@@ -48,6 +53,8 @@ class ChatRequest:
     """Texts that end the reply and are not part of it."""
     seconds: float = 20.0
     """The reply is cut off this long after it was asked for."""
+    grammar: str = ""
+    """GBNF with a rule `root` that the reply obeys; "" is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,9 @@ class _Reply:
         self.n_reply = n_reply
         self.text = text
         self.ends_s = float("inf")
+        self.due_s = float("inf")
         self.sampler = Sampler(request.sampling)
+        self.grammar: Grammar | None = None
         self.sequence: Sequence | None = None
         self.n_cached = 0
         self.n_generated = 0
@@ -140,6 +149,7 @@ class LlamaEngine:
         self._clock = clock
         self._replies: list[_Reply] = []
         self._context: LlamaContext | None = None
+        self._pace = Pace()
 
     def load(self) -> None:
         """Open the model and allocate the KV cache.
@@ -149,7 +159,7 @@ class LlamaEngine:
         """
         config = self._config
         n_sequences = config.sequences + _JUDGED
-        batch = _PREFILL + n_sequences
+        batch = MOST_TOKENS + n_sequences
         sizes = ContextSizes(config.cache_tokens, config.context_tokens, n_sequences + _HEADS, batch, config.threads)
         context = LlamaContext(self._path, sizes)
         self._context = context
@@ -171,7 +181,8 @@ class LlamaEngine:
         Yields:
             None while there is nothing new; pieces of the reply's text; last a ReplyEnd. Or one SentenceEnd.
         Raises:
-            LLMError: codes context-overflow (the system message and the last message do not fit), inference-failed.
+            LLMError: codes context-overflow (the system message and the last message do not fit), bad-grammar,
+                inference-failed.
         """
         if isinstance(request, ReleaseRequest):
             self.cache.release(request.session)
@@ -219,7 +230,15 @@ class LlamaEngine:
         prompt = self._vocabulary.fit(messages, self.window - n_reply, reply=n_reply > 0)
         text = ReplyText(self._vocabulary, request.stop)
         reply = _Reply(request, prompt, n_reply, text)
-        reply.ends_s = self._clock() + request.seconds
+        reply.grammar = Grammar(self._vocabulary, request.grammar) if request.grammar else None
+        now_s = self._clock()
+        reply.ends_s = now_s + request.seconds
+        for other in list(self._replies):  # what the session has read ahead so far is all that this needs of it
+            if other.n_reply == 0 and other.session == reply.session != NOBODY:
+                other.finish("stop")
+                self._leave(other)
+        n_unread = len(prompt.tokens) - self.cache.known(reply.session, prompt)
+        reply.due_s = now_s + n_unread / _READ_TOKENS_S + (_AHEAD_S if n_reply == 0 else 0.0)
         self._replies.append(reply)
         return reply
 
@@ -227,6 +246,7 @@ class LlamaEngine:
         """The probability of an end after the words, read off once they are prefilled."""
         reply = _Reply(ChatRequest(()), self._vocabulary.opened(request.text), 1, ReplyText(self._vocabulary, ()))
         reply.judging = True
+        reply.due_s = self._clock()
         self._replies.append(reply)
         try:
             while reply.judged is None:
@@ -239,6 +259,9 @@ class LlamaEngine:
 
     def _leave(self, reply: _Reply) -> None:
         """The reply is complete or its caller has gone; what was decoded stays, for the session's next turn."""
+        if reply.grammar is not None:
+            reply.grammar.close()
+            reply.grammar = None
         if reply in self._replies:
             self._replies.remove(reply)
         if reply.sequence is not None:
@@ -254,21 +277,18 @@ class LlamaEngine:
                 self._leave(reply)
 
     def _rows(self) -> list[_Row]:
-        """Everyone's next token, then as much of the unread prompts as a round may take, the shortest first."""
+        """Everyone's next token, then as much of the unread prompts as a round may take, the earliest due first."""
         placed = [(reply, reply.sequence) for reply in self._replies if reply.sequence is not None]
         rows = [
             _Row(reply, sequence, (reply.next_token,), samples=True)
             for reply, sequence in placed
             if reply.next_token is not None
         ]
-        left = _PREFILL
-        unread = [
-            (reply.prompt.tokens[len(sequence.tokens) :], reply, sequence)
-            for reply, sequence in placed
-            if reply.next_token is None
-        ]
-        for tokens, reply, sequence in sorted(unread, key=lambda item: len(item[0])):
+        left = self._pace.tokens(len(rows))
+        unread = [(reply, sequence) for reply, sequence in placed if reply.next_token is None]
+        for reply, sequence in sorted(unread, key=lambda pair: pair[0].due_s):
             if left > 0:
+                tokens = reply.prompt.tokens[len(sequence.tokens) :]
                 last = len(tokens) <= left
                 rows.append(_Row(reply, sequence, tokens[:left], samples=last and reply.n_reply > 0))
                 left -= min(left, len(tokens))
@@ -277,7 +297,9 @@ class LlamaEngine:
     def _decode(self, rows: list[_Row]) -> None:
         assert self._context is not None
         parts = [Part(row.sequence.id, len(row.sequence.tokens), row.tokens, row.samples) for row in rows]
+        started_s = self._clock()
         code = self._context.decode(parts)
+        self._pace.took(self._clock() - started_s, sum(len(row.tokens) for row in rows))
         if code == 1:  # no room: our count of the cells was wrong, so be sure of it before anyone is turned away
             logger.warning("KV cache full against our count", extra={"cells": self.cache.cells_used})
             self.cache.forget_idle()
@@ -308,11 +330,15 @@ class LlamaEngine:
             reply.judged = SentenceEnd(share(logits, self._vocabulary.sentence_ends))
             self._leave(reply)
             return
+        if reply.grammar is not None:
+            logits = reply.grammar.allowed(logits)
         token = reply.sampler.choose(logits)
-        if self._vocabulary.ends_reply(token):
+        if self._vocabulary.ends_reply(token) or not np.isfinite(logits[token]):  # or nothing is left by the grammar
             reply.finish("stop")
             self._leave(reply)
             return
+        if reply.grammar is not None:
+            reply.grammar.accept(token)
         reply.n_generated += 1
         reply.next_token = token
         reply.pieces += reply.text.push(token)

@@ -13,10 +13,13 @@ import llama_cpp
 import numpy as np
 
 from appliance.errors import LLMError
+from appliance.mind import memory
 from appliance.mind.sampling import Logits
 from appliance.mind.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
+
+_SMALLER = "lower mind.cache_tokens, or choose a smaller model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,17 @@ class LlamaContext:
         except LLMError:
             self.close()
             raise
-        memory = llama_cpp.llama_get_memory(self._context)
-        assert memory is not None
-        self._memory = memory
+        cells = llama_cpp.llama_get_memory(self._context)
+        assert cells is not None
+        self._memory = cells
         self._batch = llama_cpp.llama_batch_init(sizes.batch, 0, 1)
         self._log_budget(sizes)
+
+    @property
+    def _cache_bytes(self) -> int:
+        head_size = llama_cpp.llama_model_n_embd(self._model) // llama_cpp.llama_model_n_head(self._model)
+        heads = llama_cpp.llama_model_n_layer(self._model) * llama_cpp.llama_model_n_head_kv(self._model)
+        return self.n_cells * heads * head_size * 2 * 2  # K and V, two bytes each
 
     def close(self) -> None:
         """Free the context and the model."""
@@ -112,6 +121,7 @@ class LlamaContext:
         return np.ctypeslib.as_array(row, (self.vocabulary.n_tokens,))
 
     def _new(self, sizes: ContextSizes) -> llama_cpp.llama_context_p:
+        memory.check(self._cache_bytes, f"a KV cache of {self.n_cells} tokens", _SMALLER, memory.available())
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.n_cells
         params.n_batch = params.n_ubatch = sizes.batch
@@ -123,18 +133,16 @@ class LlamaContext:
             raise LLMError(
                 f"there is no room for a KV cache of {self.n_cells} tokens",
                 code="out-of-memory",
-                hint="lower mind.cache_tokens, or choose a smaller model",
+                hint=_SMALLER,
             )
         return context
 
     def _log_budget(self, sizes: ContextSizes) -> None:
-        head_size = llama_cpp.llama_model_n_embd(self._model) // llama_cpp.llama_model_n_head(self._model)
-        heads = llama_cpp.llama_model_n_layer(self._model) * llama_cpp.llama_model_n_head_kv(self._model)
         logger.info(
             "mind memory",
             extra={
                 "model_mb": round(llama_cpp.llama_model_size(self._model) / 1e6),
-                "cache_mb": round(self.n_cells * heads * head_size * 2 * 2 / 1e6),  # K and V, two bytes each
+                "cache_mb": round(self._cache_bytes / 1e6),
                 "cache_tokens": self.n_cells,
                 "sequences": sizes.sequences,
             },
@@ -144,6 +152,7 @@ class LlamaContext:
 def _open(path: Path) -> llama_cpp.llama_model_p:
     if not path.is_file():
         raise LLMError(f"there is no model file {path}", code="not-found", hint="run `appliance models fetch`")
+    memory.check(path.stat().st_size, f"the model {path.name}", "choose a smaller model", memory.available())
     llama_cpp.llama_backend_init()
     model = llama_cpp.llama_model_load_from_file(bytes(path), llama_cpp.llama_model_default_params())
     if model is None:

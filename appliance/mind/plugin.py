@@ -57,7 +57,8 @@ def create(section: MindConfig, context: Context) -> LlamaLLM:
 
     def build_mind() -> Bridge[MindRequest, MindItem]:
         engine = LlamaEngine(files["mind"], section)
-        limits = Limits(waiting=_WAITING, active=section.sequences)
+        # A reply must not wait for a place while what its own session reads ahead, and would leave to it, has one.
+        limits = Limits(waiting=_WAITING, active=2 * section.sequences)
         return Bridge("mind", engine, engine.generate, limits=limits, error=LLMError)
 
     def build_knowledge() -> Bridge[Question, Match]:
@@ -111,7 +112,10 @@ class LlamaLLM(llm.LLM[Any]):
         return LlamaStream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
     async def prefill(self, chat_ctx: llm.ChatContext) -> None:
-        """Read a conversation into the model's cache while the visitor still speaks, so that the reply starts sooner.
+        """Read a conversation into the model's cache before the next question is known: its reply will start sooner.
+
+        To be called when a turn has ended, with all of it in `chat_ctx`, and again when the visitor begins to speak. A
+        later call and `chat` take over what has been read so far, and end this one.
 
         Raises:
             LLMError: as the engine's; nothing is lost but the head start.
@@ -192,7 +196,11 @@ def read_turn(chat_ctx: llm.ChatContext, persona: Persona) -> Turn:
     while messages and messages[-1][0] in ("system", "developer"):
         orders.insert(0, messages.pop()[1])
     question = messages.pop()[1] if messages and messages[-1][0] == "user" else ""
-    past = tuple((role, text) for role, text in messages if role in ("user", "assistant"))
+    past = tuple(
+        (role, guards.clean_question(text) if role == "user" else text)  # as the model has read it when it was asked
+        for role, text in messages
+        if role in ("user", "assistant")
+    )
     return Turn(instructions, past, guards.clean_question(question), "\n".join(orders).strip())
 
 

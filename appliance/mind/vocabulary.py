@@ -52,7 +52,7 @@ class Vocabulary:
         vocab = llama_cpp.llama_model_get_vocab(model)
         if vocab is None:
             raise LLMError("the model file has no vocabulary", code="incompatible")
-        self._vocab = vocab
+        self.vocab = vocab
         self._template = llama_cpp.llama_model_chat_template(model, None) or b"chatml"
         self._texts: OrderedDict[tuple[str, bool], tuple[int, ...]] = OrderedDict()
         self._bos = cast("int", llama_cpp.llama_vocab_bos(vocab))
@@ -103,7 +103,7 @@ class Vocabulary:
             return self._texts[key]
         raw = text.encode("utf-8", errors="replace")
         buffer = (llama_cpp.llama_token * (len(raw) + 2))()  # a token is at least a byte, and SPM adds a space
-        n = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), buffer, len(buffer), False, special)
+        n = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), buffer, len(buffer), False, special)
         assert n >= 0
         self._texts[key] = tuple(buffer[:n])
         if len(self._texts) > _TEXTS_KEPT:
@@ -115,7 +115,7 @@ class Vocabulary:
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            n = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            n = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, size, 0, False)
             if n >= 0:
                 return buffer.raw[:n]
             size = -n
@@ -123,13 +123,13 @@ class Vocabulary:
     def ends_reply(self, token: int) -> bool:
         """End of turn or text; any other control token in a reply is the model lost in its own template."""
         return bool(
-            llama_cpp.llama_vocab_is_eog(self._vocab, token) or llama_cpp.llama_vocab_is_control(self._vocab, token)
+            llama_cpp.llama_vocab_is_eog(self.vocab, token) or llama_cpp.llama_vocab_is_control(self.vocab, token)
         )
 
     def _render(self, messages: Sequence[Message], *, reply: bool) -> tuple[int, ...]:
         roles = [message.role for message in messages]
         tokens: list[int] = []
-        if llama_cpp.llama_vocab_get_add_bos(self._vocab):
+        if llama_cpp.llama_vocab_get_add_bos(self.vocab):
             tokens.append(self._bos)
         for i, part in enumerate(_SLOTS.split(self._filled(roles, reply=reply))):
             if i % 2:

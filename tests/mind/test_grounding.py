@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from appliance.mind.grounding import Grounding
 
@@ -100,3 +102,56 @@ def test_two_facts_are_not_mixed() -> None:
     grounding = Grounding(["The lab is on the first floor.", "The toilet is in the basement."], "where")
     assert grounding.allows("The lab is on the first floor.")
     assert not grounding.allows("The lab is in the basement.")
+
+
+_PHRASES = (
+    "I'm sorry",
+    "I don't know",
+    "I am not sure if",
+    "we are open",
+    "on weekdays",
+    "from eight",
+    "until six",
+    "guide dogs",
+    "are always welcome",
+    "yes, children",
+    "not",
+    "and",
+    "but",
+    ",",
+    "thank you",
+    "sell ice cream",
+    "the pharmacy",
+)
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(st.lists(st.sampled_from(_PHRASES), min_size=1, max_size=4))
+def test_no_beginning_of_an_allowed_sentence_is_hopeless(phrases: list[str]) -> None:
+    grounding = Grounding([_HOURS, _DOGS, _BABY], "do you sell ice cream to the king")
+    words = " ".join(phrases).split()
+    assume(grounding.allows(" ".join(words)))
+    assert not [n for n in range(len(words) + 1) if grounding.hopeless(" ".join(words[:n]))]
+
+
+@pytest.mark.parametrize("fact", [_HOURS, _DOGS, _BABY])
+def test_every_fact_may_be_begun(fact: str) -> None:
+    grounding = Grounding([_HOURS, _DOGS, _BABY], "hello")
+    for sentence in fact.split(". "):
+        words = sentence.split()
+        assert grounding.allows(sentence)
+        assert not [n for n in range(len(words) + 1) if grounding.hopeless(" ".join(words[:n]))]
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "The pharmacy",
+        "We're open on weekends",
+        "Guide dogs have to stay",
+        "Yes, we sell",
+        "I'm sorry, but six until eight and",
+    ],
+)
+def test_what_can_only_become_an_invention_is_hopeless(beginning: str) -> None:
+    assert Grounding([_HOURS, _DOGS], "do you sell ice cream").hopeless(beginning)

@@ -109,6 +109,28 @@ def test_abbreviations_do_not_end_a_sentence() -> None:
     assert _say("Dr. Hall is in. Mrs. Hall is out.", config=_OPEN) == ["Dr. Hall is in.", "Mrs. Hall is out."]
 
 
+@pytest.mark.parametrize(
+    "begun",
+    ["The pharmacy ", "I am not sure whether ", "The lab is on the second ", "Yes, the lab floor ", "Blood is eleven "],
+)
+def test_a_sentence_that_cannot_come_right_is_not_waited_for(begun: str) -> None:
+    guard = ReplyGuard("where is the lab", (_LAB,), _UNKNOWN)
+    assert guard.push(begun) == [_UNKNOWN]
+    assert guard.done
+
+
+@pytest.mark.parametrize("begun", ["The lab is ", "I'm sorry, but the lab ", "Well, blood is taken ", "I do not "])
+def test_a_sentence_that_may_come_right_is_waited_for(begun: str) -> None:
+    guard = ReplyGuard("where is the lab", (_LAB,), _UNKNOWN)
+    assert guard.push(begun) == []
+    assert not guard.done
+
+
+def test_an_unfinished_word_or_link_decides_nothing() -> None:
+    for begun in ("The pharm", "Thank you [see the pharmacy on our page"):
+        assert ReplyGuard("where is the lab", (_LAB,), _UNKNOWN).push(begun) == []
+
+
 @given(st.text(alphabet="I don't know. Yes,\n<|im_end>*`#-the lab is on first floor", max_size=120), st.integers(1, 20))
 def test_the_pieces_of_the_stream_do_not_matter(reply: str, step: int) -> None:
     for config in (GuardConfig(), GuardConfig(words=10)):

@@ -10,6 +10,7 @@ from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.engine import SessionId
 from appliance.errors import LLMError
+from appliance.mind import memory
 from appliance.mind.llama import (
     ChatRequest,
     LlamaEngine,
@@ -225,7 +226,89 @@ def test_max_tokens_zero_reads_ahead_for_the_next_request(engine: LlamaEngine) -
     assert second.cached_tokens == end.prompt_tokens
 
 
+# ---- whose turn it is
+
+
+@pytest.fixture
+def timed(gguf: Path) -> Iterator[tuple[LlamaEngine, VirtualClock]]:
+    clock = VirtualClock()
+    engine = LlamaEngine(gguf, CONFIG, clock)
+    engine.load()
+    yield engine, clock
+    engine.close()
+
+
+def _ends(generator: Iterator[MindItem | None]) -> bool:
+    return isinstance(next(generator, None), ReplyEnd)
+
+
+@pytest.mark.slow
+def test_a_long_prompt_is_read_though_short_ones_keep_coming(timed: tuple[LlamaEngine, VirtualClock]) -> None:
+    engine, clock = timed
+    long = engine.generate(ChatRequest((("user", "word " * 400),), A, max_tokens=1))
+    next(long)
+
+    def short() -> Iterator[MindItem | None]:
+        generator = engine.generate(ChatRequest((("user", "so " * 60),), max_tokens=1))
+        next(generator)
+        return generator
+
+    waiting = [short(), short()]
+    n_passed = rounds = 0
+    while not _ends(long):
+        rounds += 1
+        assert rounds < 60, "the long prompt starves"
+        engine.advance()
+        clock.advance(0.2)
+        for generator in [generator for generator in waiting if _ends(generator)]:
+            waiting[waiting.index(generator)] = short()
+            n_passed += 1
+    assert n_passed >= 2, "short questions wait for a long one that came before"
+
+
+@pytest.mark.slow
+def test_a_reply_takes_over_what_its_session_was_reading_ahead(timed: tuple[LlamaEngine, VirtualClock]) -> None:
+    engine, _ = timed
+    messages = (("user", "word " * 200),)
+    ahead = engine.generate(ChatRequest(messages, A, max_tokens=0))
+    other = engine.generate(ChatRequest(messages, B, max_tokens=0))
+    assert next(ahead) is next(other) is None
+    engine.advance()
+    reply = engine.generate(ChatRequest(messages, A, max_tokens=2))
+    assert next(reply) is None
+    assert _ends(ahead)
+    assert next(other) is None, "another visitor's goes on"
+    ends: list[ReplyEnd] = []
+    while not ends:
+        engine.advance()
+        ends = [item for item in (next(reply),) if isinstance(item, ReplyEnd)]
+    assert ends[0].cached_tokens >= 64
+
+
+@pytest.mark.slow
+def test_who_is_answered_gets_a_token_in_every_round(timed: tuple[LlamaEngine, VirtualClock]) -> None:
+    engine, _ = timed
+    reply = engine.generate(ChatRequest((("user", "Tell me a story."),), A, 40, GREEDY))
+    next(reply)
+    engine.advance()
+    long = engine.generate(ChatRequest((("user", "word " * 300),), B, max_tokens=1))
+    next(long)
+    for _ in range(4):
+        engine.advance()
+        assert next(reply), "held up by a prompt"
+    assert next(long) is None
+
+
 # ---- memory
+
+
+@pytest.mark.slow
+def test_a_model_or_cache_larger_than_the_memory_is_refused(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for left, what in ((50_000_000, "the model"), (120_000_000, "a KV cache of 8192 tokens")):
+        monkeypatch.setattr(memory, "available", lambda left=left: left)
+        with pytest.raises(LLMError, match=what) as caught:
+            LlamaEngine(gguf, MindConfig(threads=1)).load()
+        assert caught.value.code == "out-of-memory"
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from appliance.config import MindConfig
 from appliance.context import Context, Engines
 from appliance.engine import Bridge, Call, Limits, SessionId, TurnId
 from appliance.errors import BundleError, LLMError
+from appliance.mind import prompt
 from appliance.mind.knowledge import Match
 from appliance.mind.knowledge_engine import Question
 from appliance.mind.llama import ChatRequest, MindItem, MindRequest
@@ -43,6 +44,7 @@ class FakeKnowledge:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.near: tuple[Entry, ...] = (HOURS,)
 
     def load(self) -> None: ...
     def warm_up(self) -> None: ...
@@ -52,20 +54,22 @@ class FakeKnowledge:
         self.asked.append(question.text)
         text = question.text.lower().strip("?.")
         entry = next((e for e in question.persona.entries if text in e.questions), None)
-        yield Match(entry, 1.0 if entry else 0.3, (HOURS,))
+        yield Match(entry, 1.0 if entry else 0.3, self.near)
 
 
 class Box:
     """The plugin with its two bridges over fakes."""
 
-    def __init__(self, engine: FakeLlama, **section: object) -> None:
+    def __init__(self, engine: FakeLlama, *, waiting: int = 64, **section: object) -> None:
         self.engine = engine
         self.knowledge = FakeKnowledge()
         self.engines = Engines()
         mind: Bridge[MindRequest, MindItem] = Bridge(
-            "mind", engine, engine.generate, limits=Limits(active=4), error=LLMError
+            "mind", engine, engine.generate, limits=Limits(active=4, waiting=waiting), error=LLMError
         )
-        lookup: Bridge[Question, Match] = Bridge("knowledge", self.knowledge, self.knowledge.lookup, error=LLMError)
+        lookup: Bridge[Question, Match] = Bridge(
+            "knowledge", self.knowledge, self.knowledge.lookup, limits=Limits(waiting=256), error=LLMError
+        )
         self.context = Context(self.engines, {"mind": Path("some.gguf")}, PERSONA, SessionId("s"))
         self.llm = LlamaLLM(
             self.engines.get("mind", lambda: mind),
@@ -88,8 +92,10 @@ class Box:
 
 
 @asynccontextmanager
-async def box_of(script: Script, *, fails: LLMError | None = None, **section: object) -> AsyncIterator[Box]:
-    box = Box(FakeLlama(script, fails=fails), **section)
+async def box_of(
+    script: Script, *, fails: LLMError | None = None, waiting: int = 64, **section: object
+) -> AsyncIterator[Box]:
+    box = Box(FakeLlama(script, fails=fails), waiting=waiting, **section)
     try:
         yield box
     finally:
@@ -136,7 +142,8 @@ async def test_the_model_gets_the_nearest_entries_and_the_history() -> None:
         (request,) = box.engine.requests
         roles, texts = zip(*request.messages, strict=True)
         assert roles == ("system", "user", "assistant", "user")
-        assert texts[:3] == ("You are Pat.", "Hi", "Good day.")
+        assert texts[0].startswith("You are Pat.")
+        assert texts[1:3] == ("Hi", "Good day.")
         assert HOURS.answer in texts[3]
         assert "Can I come on Monday?" in texts[3]
         assert request.session == "s"
@@ -292,7 +299,9 @@ async def test_prewarm_reads_the_system_prompt_and_closing_releases_the_session(
     async with box_of(always("")) as box:
         box.llm.prewarm()
         assert await box.until(lambda: box.engine.requests)
-        assert box.engine.requests == [ChatRequest((("system", "You are Pat."),), SessionId("s"), max_tokens=0)]
+        (request,) = box.engine.requests
+        system = prompt.chat("You are Pat.", (), "", ())[:1]
+        assert request == ChatRequest(system, SessionId("s"), max_tokens=0)
         assert box.knowledge.asked == [""]
         await box.llm.aclose()
         assert box.engine.released == ["s"]
@@ -307,6 +316,45 @@ async def test_prefill_reads_what_the_next_reply_begins_with() -> None:
         assert ahead.max_tokens == 0
         assert request.messages[: len(ahead.messages)] == ahead.messages
         assert len(ahead.messages) == 3
+
+
+async def test_a_question_stands_in_the_history_as_it_was_asked() -> None:
+    async with box_of(always("Good day.")) as box:
+        asked = "  Hm,\n<|im_end|> " + "so " * 400 + "well?"
+        box.knowledge.near = ()
+        await box.reply(SYSTEM, ("user", asked))
+        await box.llm.prefill(context_of(SYSTEM, ("user", asked), ("assistant", "Good day.")))
+        first, ahead = box.engine.requests
+        assert ahead.messages == (*first.messages, ("assistant", "Good day."))
+
+
+# ---- too much of everything
+
+
+@pytest.mark.parametrize("asked", ["word " * 200_000, "A" * 9_400, "<|im_end|>" * 100_000])
+async def test_a_transcript_of_any_length_is_answered(asked: str) -> None:
+    async with box_of(always("Good day.")) as box:
+        history: list[tuple[llm.ChatRole, str]] = [SYSTEM, ("user", asked), ("assistant", "so " * 300_000)]
+        assert await box.reply(*history, ("user", asked)) in (("Good day.", "model"), (PERSONA.unknown[0], "unknown"))
+        for request in box.engine.requests:
+            assert sum(len(text) for _, text in request.messages) < 3_000
+
+
+async def test_a_flood_of_messages_is_refused_and_harms_nobody_else() -> None:
+    async with box_of(endless, waiting=8, reply_tokens=10_000) as box:
+        other = LlamaLLM(box.llm.mind, box.llm.knowledge, replace(box.context, session=SessionId("o")), MindConfig())
+        flood = [asyncio.create_task(box.chat(SYSTEM, ("user", f"Go on {n}")).collect()) for n in range(200)]
+        ends = await asyncio.wait_for(asyncio.gather(*flood, return_exceptions=True), 30)
+        refused = [end for end in ends if isinstance(end, APIError)]
+        assert all(isinstance(end.__cause__, LLMError) and end.__cause__.code == "overloaded" for end in refused)
+        assert refused
+        assert len(refused) < len(ends)
+        answered = await other.chat(chat_ctx=context_of(SYSTEM, ("user", "Where can I park?"))).collect()
+        assert answered.text == PARKING.answer
+        box.engine.script = always("Good day.")
+        answered = await other.chat(chat_ctx=context_of(SYSTEM, ("user", "Hello?"))).collect()
+        assert answered.text == "Good day."
+        assert await box.until(lambda: not box.engine.running)
 
 
 async def test_closing_after_the_engine_is_quiet() -> None:
@@ -344,12 +392,12 @@ async def test_real_models_answer_from_the_persona_and_admit_what_they_do_not_kn
         assert source in ("unknown", "model")
         assert text in persona.unknown or source == "model"
         assert text.strip()
+        assert (await ask("A" * 9_400))[0].strip()
         await mind.aclose()
         call = Call(SessionId("other"), TurnId(0))
         bridge = engines.bridges["mind"]
-        end = [
-            item async for item in bridge.stream(ChatRequest((("system", persona.instructions),), max_tokens=0), call)
-        ]
+        system = prompt.chat(persona.instructions, (), "", ())[:1]
+        end = [item async for item in bridge.stream(ChatRequest(system, max_tokens=0), call)]
         assert end[-1].cached_tokens == end[-1].prompt_tokens, "the system prompt is shared by all sessions"
     finally:
         await engines.close()

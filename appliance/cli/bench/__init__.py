@@ -7,6 +7,7 @@ import importlib
 
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
+    "llm": "first tokens, batching, reading and cancelling of the language model",
 }
 
 
