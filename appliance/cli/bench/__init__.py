@@ -8,6 +8,7 @@ import importlib
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
     "interruption": "how soon it falls silent for words, and whether for coughs and echoes too",
+    "sync": "lips against voice over a long time",
 }
 
 
