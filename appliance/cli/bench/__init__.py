@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "interruption": "how soon it falls silent for words, and whether for coughs and echoes too",
     "sync": "lips against voice over a long time",
     "capacity": "how many visitors at once, what the next one is told, and whether any hears another",
+    "churn": "what visits leave behind: memory, threads, descriptors",
 }
 
 
