@@ -194,6 +194,10 @@ class Crowd:
         heard = await asyncio.gather(*(guest.visitor.hears(0.0, _GREETED_S) for guest in self.guests))
         level.errors += [f"visitor {n}: no greeting" for n, found in enumerate(heard) if not found]
 
+    async def calm(self) -> None:
+        """Wait until no avatar speaks."""
+        await asyncio.gather(*(guest.visitor.silence(_QUIET_S, _ENDLESS_S) for guest in self.guests))
+
     async def together(self, level: Level) -> list[Stretch]:
         """Speak to all at once: they write at the same moment, and hear the whole answer."""
 
@@ -223,15 +227,17 @@ class Crowd:
         async def talk(number: int, guest: Guest) -> None:
             await guest.visitor.silence(_QUIET_S, _ENDLESS_S)
             await asyncio.sleep(_CYCLE_S * number / len(self.guests))
-            for _ in range(turns):
+            for turn in range(turns):
                 said = await guest.visitor.say(guest.next())
                 await guest.visitor.hears(said.last_s, ANSWER_S)
-                await guest.visitor.silence(_QUIET_S, _ENDLESS_S)
+                if turn < turns - 1:  # the last answer goes on while others still ask
+                    await guest.visitor.silence(_QUIET_S, _ENDLESS_S)
                 _answered(guest.visitor.timeline.take(), said, f"visitor {number}, {said.name}", level)
                 if guest.visitor.lost:
                     level.errors.append(f"visitor {number}: {guest.visitor.lost}")
                     return
-                await asyncio.sleep(_THINKS_S)
+                if turn < turns - 1:
+                    await asyncio.sleep(_THINKS_S)
 
         await asyncio.gather(*(talk(number, guest) for number, guest in enumerate(self.guests)))
 
@@ -301,9 +307,11 @@ async def _ramp(crowd: Crowd, most: int, options: Options, samples: Samples, pro
 async def _together(crowd: Crowd, level: Level, turns: int) -> None:
     await crowd.grow(level.visitors, level)
     for _ in range(turns):
+        await crowd.calm()
+        crowd.forget()
         if not level.errors:
             await crowd.together(level)
-        crowd.forget()
+    crowd.forget()
 
 
 async def _timed(level: Level, work: Coroutine[Any, Any, None]) -> None:
@@ -323,7 +331,6 @@ async def _finale(crowd: Crowd, url: str, most: int, samples: Samples) -> list[P
         sent_s = monotonic()
         await asyncio.gather(*(guest.visitor.write(text.format(guest.known.secret)) for guest in crowd.guests))
         await asyncio.gather(*(guest.visitor.hears(sent_s + 0.3, ANSWER_S) for guest in crowd.guests))
-    await asyncio.gather(*(guest.visitor.silence(_QUIET_S, _ENDLESS_S) for guest in crowd.guests))
     crowd.forget()
     level = Level("finale", len(crowd.guests))
     from_s = monotonic()

@@ -34,6 +34,8 @@ _CALM_S = 2.5
 _GREETED_S = 30.0
 _ENDLESS_S = 60.0
 _LONGEST = 20
+_ENOUGH = 8
+"""Offsets of single answers differ by some 10 ms: a line through fewer says nothing about drift."""
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Samples:
         """The figures as `--json` prints them."""
         offsets = [ms for _, ms in self.offset_ms]
         minutes = self.seconds / 60
-        per_minute = slope(self.offset_ms)
+        per_minute = slope(self.offset_ms) if len(offsets) >= _ENOUGH else None
         return {
             "offset_ms": {
                 **quantiles(offsets, p50=50),

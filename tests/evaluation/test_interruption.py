@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from appliance.config import load
 from appliance.evaluation.disturbances import made
-from appliance.evaluation.interruption import Options, Samples, Scene, plan, reactions, report, survived
+from appliance.evaluation.interruption import Options, Samples, Scene, measure, plan, reactions, report, survived
 from appliance.evaluation.microphone import Recording
 from appliance.evaluation.timeline import Heard, Spoken, Timeline
 from tests.evaluation.test_measures import sound
@@ -55,3 +56,14 @@ def test_every_noise_and_every_room_at_every_gain_is_tried_so_often() -> None:
     assert {item.kind for item in full} == {"cough", "door", "mm-hm", "echo -20 dB", "echo -10 dB"}
     assert all((item.noise is None) != (item.echo is None) for item in full)
     assert len(plan(noises, rooms, Options(1, 1, None, True, False, None))) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_real_box_is_interrupted_and_disturbed(models: object) -> None:
+    assert models
+    found = await measure(load().config, Options(1, 1, None, True, False, None), lambda _: None)
+    box = found["box"]
+    assert box.errors == []
+    assert len(box.silence_ms) == len(box.closed_mouth_ms) == 1
+    assert [kind for kind, _ in box.trials] == ["cough", "echo -10 dB"]

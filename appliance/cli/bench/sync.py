@@ -15,7 +15,7 @@ _TITLE = "Pictures behind the voice at the visitor, one dot an answer"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long it is kept speaking (default: 30)")
-    results.add_options(parser, quick="twenty seconds of speech")
+    results.add_options(parser, quick="twenty seconds of speech, too short to tell a drift")
 
 
 def run(args: argparse.Namespace) -> int:
