@@ -32,7 +32,7 @@ _EMPTY_S = 30.0
 _STEP_S = 0.25
 _CALM_STEPS = 6
 _SETTLED_S = 20.0
-_SENSES = Senses(frame_ms=50, pictures=False)
+_SENSES = Senses(frame_ms=50, pictures="counted")
 _PROC = Path("/proc")
 
 

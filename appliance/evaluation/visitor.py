@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import httpx2
 import numpy as np
@@ -35,8 +35,8 @@ class Senses:
 
     frame_ms: int = _FRAME_MS
     """Sound is sent and received in pieces of so many milliseconds."""
-    pictures: bool = True
-    """Whether pictures are looked at; otherwise only their arrival is noted."""
+    pictures: Literal["kept", "counted", "declined"] = "kept"
+    """Whether pictures are looked at, or only their arrival is noted, or the box is told not to send any."""
 
 
 class Echo(Surroundings, Protocol):
@@ -176,11 +176,15 @@ class Visitor:
             self.lost = self.lost or f"{task.get_name()} failed"
             self._tick.set()
 
-    def _subscribed(self, track: rtc.Track, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
+    def _subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
         self._attributes(participant.attributes, participant)
         self.tracks += 1
         if track.kind == rtc.TrackKind.KIND_AUDIO:
             self._begin(self._listen(track), "ears")
+        elif self._senses.pictures == "declined":
+            publication.set_subscribed(False)
         else:
             self._begin(self._look(track), "eyes")
 
@@ -230,7 +234,7 @@ class Visitor:
         try:
             async for event in stream:
                 frame, at_s = event.frame, self._clock()
-                looked = self._senses.pictures
+                looked = self._senses.pictures == "kept"
                 cells = cells_of(frame.data, frame.width, frame.height) if looked else _NO_PICTURE
                 self.timeline.seen.append(Seen(at_s, cells))
         finally:
