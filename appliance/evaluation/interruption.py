@@ -40,7 +40,10 @@ _RESUMED_S = 2.6
 """Silence after which a disturbed answer is over: LiveKit waits 2 s before it goes on after a false interruption."""
 _CALM_S = 1.2
 _GREETED_S = 30.0
-_ENDLESS_S = 40.0
+_TALKS_S = 16.0
+"""Twice the longest answer: an avatar that still speaks then talks with itself."""
+_CHARACTERS = 95
+"""Answers of about so many characters take five or six seconds: long enough to be disturbed, no longer to wait for."""
 _OPENS_S = 0.15
 """Lips open up to so long before the sound of the next answer."""
 _CLOSES_S = 3.0
@@ -144,7 +147,7 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
     progress("preparing questions")
     paths = files(config.models.manifest)
     persona = load(config.session.persona)
-    answers = {question: entry.answer for entry in persona.entries for question in entry.questions}
+    answers = {text: entry.answer for entry in persona.entries if not entry.repeat for text in entry.questions}
     questions = await asyncio.to_thread(of_persona, persona, paths["voice"], _QUESTIONS)
     sounds = disturbances.of_folder(options.sounds) if options.sounds else disturbances.made()
     noises = [*sounds.noises, *await asyncio.to_thread(backchannels, paths["voice"])]
@@ -177,6 +180,15 @@ class Disturbance:
     """The room, and the echo's gain in dB."""
 
 
+def medium(answers: Mapping[str, str]) -> list[str]:
+    """One question for each of a dozen answers that take a few seconds."""
+    question_of: dict[str, str] = {}
+    for question, answer in answers.items():
+        question_of.setdefault(answer, question)
+    chosen = sorted(question_of, key=lambda answer: abs(len(answer) - _CHARACTERS))[:_QUESTIONS]
+    return [question_of[answer] for answer in chosen]
+
+
 def plan(noises: Sequence[Recording], rooms: Sequence[disturbances.Response], options: Options) -> list[Disturbance]:
     """All disturbances in the order they are tried."""
     sudden = [Disturbance(noise.name, noise, None) for noise in noises]
@@ -194,6 +206,7 @@ class _Visit:
     ) -> None:
         self._questions: Iterator[Recording] = itertools.cycle(questions)
         self._answers = answers
+        self._texts: Iterator[str] = itertools.cycle(medium(answers))
         self._progress = progress
 
     async def run(self, box: Box, interruptions: int, disturbed: Sequence[Disturbance]) -> Scene:
@@ -201,12 +214,12 @@ class _Visit:
             scene = Scene(visitor.timeline)
             await visitor.hears(0.0, _GREETED_S if disturbed else ANSWER_S / 3)
             await visitor.silence(_CALM_S, _GREETED_S)
-            await self._interrupt(visitor, interruptions, scene)
             for number, disturbance in enumerate(disturbed, 1):
                 if visitor.lost:
                     break
                 self._progress(f"disturbance {number} of {len(disturbed)}: {disturbance.kind}")
                 await self._disturb(visitor, disturbance, scene)
+            await self._interrupt(visitor, interruptions, scene)
             if visitor.lost:
                 scene.errors.append(visitor.lost)
         return scene
@@ -227,7 +240,6 @@ class _Visit:
             speaks_s = visitor.audible_s if await visitor.hears(said.last_s, ANSWER_S) else 0.0
             if not speaks_s:
                 scene.errors.append(f"{said.name}: no answer in {ANSWER_S:.0f} s")
-        await visitor.silence(_CALM_S, _ENDLESS_S)
 
     async def _ask(self, visitor: Visitor, scene: Scene) -> float:
         """When an answer began; 0 when none did."""
@@ -239,7 +251,7 @@ class _Visit:
         return 0.0
 
     async def _disturb(self, visitor: Visitor, disturbance: Disturbance, scene: Scene) -> None:
-        name = next(self._questions).name
+        name = next(self._texts)
         if disturbance.echo is not None:
             visitor.enter(disturbances.RoomEcho(*disturbance.echo))
         try:
@@ -250,10 +262,14 @@ class _Visit:
             if disturbance.noise is not None:
                 await visitor.hears(visitor.audible_s + _INTO_ANSWER_S, 2 * _INTO_ANSWER_S)
                 await visitor.say(disturbance.noise)
-            await visitor.silence(_RESUMED_S, _ENDLESS_S)
+            await visitor.silence(_CALM_S, _TALKS_S)
+            caption = words.captions(visitor.timeline.words, asked_s)
+            if words.share(self._answers[name], caption) < 1:  # it may only have paused
+                await visitor.silence(_RESUMED_S, _TALKS_S)
             scene.trials.append(Trial(disturbance.kind, self._answers[name], asked_s, monotonic()))
         finally:
             visitor.enter(None)
+        await visitor.silence(_CALM_S, _TALKS_S)
 
 
 def _evaluated(scene: Scene, ears: Path) -> Samples:

@@ -7,7 +7,17 @@ import pytest
 
 from appliance.config import load
 from appliance.evaluation.disturbances import made
-from appliance.evaluation.interruption import Options, Samples, Scene, measure, plan, reactions, report, survived
+from appliance.evaluation.interruption import (
+    Options,
+    Samples,
+    Scene,
+    measure,
+    medium,
+    plan,
+    reactions,
+    report,
+    survived,
+)
 from appliance.evaluation.microphone import Recording
 from appliance.evaluation.timeline import Heard, Spoken, Timeline
 from tests.evaluation.test_measures import sound
@@ -46,6 +56,13 @@ def test_figures_of_a_run() -> None:
     assert figures["stopped_by"] == {"cough": 0, "echo -10 dB": 1}
     assert figures["ratio"] == {"silence_p50": 0.25}
     assert report(Samples(), None)["false_interruptions"] is None, "nothing was tried"
+
+
+def test_disturbed_answers_are_neither_short_nor_long() -> None:
+    lengths = {"a": 10, "a too": 10, "b": 90, "b too": 90, "c": 100, "d": 300}
+    answers = {question: question[0] * length for question, length in lengths.items()}
+    assert medium(answers)[:2] == ["b", "c"]
+    assert len(medium(answers)) == 4
 
 
 def test_every_noise_and_every_room_at_every_gain_is_tried_so_often() -> None:
