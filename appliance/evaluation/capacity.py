@@ -330,6 +330,7 @@ async def _finale(crowd: Crowd, url: str, most: int, samples: Samples) -> list[P
     Returns:
         What each was told at the end.
     """
+    told_s = monotonic()
     for text in ("Remember this, my secret word is {}.", "What is my secret word?"):
         sent_s = monotonic()
         await asyncio.gather(*(guest.visitor.write(text.format(guest.known.secret)) for guest in crowd.guests))
@@ -347,6 +348,7 @@ async def _finale(crowd: Crowd, url: str, most: int, samples: Samples) -> list[P
     for guest in crowd.guests:
         timeline, known = guest.visitor.timeline, guest.known
         known.captions, known.tracks = timeline.words, guest.visitor.tracks
+        known.untold_s = (told_s, from_s + _THINKS_S)
         hum = next((said for said in reversed(timeline.spoken) if said.name.endswith("Hz")), None)
         if hum is not None:
             known.during_tones = words.cut(timeline.heard, Stretch(hum.first_s, hum.last_s + 0.5))

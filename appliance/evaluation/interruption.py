@@ -40,8 +40,8 @@ _RESUMED_S = 2.6
 """Silence after which a disturbed answer is over: LiveKit waits 2 s before it goes on after a false interruption."""
 _CALM_S = 1.2
 _GREETED_S = 30.0
-_TALKS_S = 16.0
-"""Twice the longest answer: an avatar that still speaks then talks with itself."""
+_TALKS_S = 12.0
+"""Longer than any answer that is disturbed, with a pause: an avatar that still speaks then talks with itself."""
 _CHARACTERS = 95
 """Answers of about so many characters take five or six seconds: long enough to be disturbed, no longer to wait for."""
 _OPENS_S = 0.15
@@ -161,11 +161,16 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
             progress(f"starting {system.name}")
             await stack.enter_async_context(system)
         for system in systems:
-            visit = _Visit(questions, answers, lambda text, name=system.name: progress(f"{name}: {text}"))
+            say = _prefixed(progress, system.name)
+            visit = _Visit(questions, answers, say, hurries=options.few)
             disturbed = plan(noises, sounds.rooms, options) if system is systems[0] else []
             scenes[system.name] = await visit.run(system, options.interruptions, disturbed)
     progress("listening to the answers")
     return {name: await asyncio.to_thread(_evaluated, scene, paths["ears"]) for name, scene in scenes.items()}
+
+
+def _prefixed(progress: Callable[[str], None], name: str) -> Callable[[str], None]:
+    return lambda text: progress(f"{name}: {text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +207,28 @@ class _Visit:
     """One visitor of one system."""
 
     def __init__(
-        self, questions: Sequence[Recording], answers: Mapping[str, str], progress: Callable[[str], None]
+        self,
+        questions: Sequence[Recording],
+        answers: Mapping[str, str],
+        progress: Callable[[str], None],
+        *,
+        hurries: bool,
     ) -> None:
         self._questions: Iterator[Recording] = itertools.cycle(questions)
         self._answers = answers
         self._texts: Iterator[str] = itertools.cycle(medium(answers))
         self._progress = progress
+        self._hurries = hurries
 
     async def run(self, box: Box, interruptions: int, disturbed: Sequence[Disturbance]) -> Scene:
         async with Visitor(box.url) as visitor:
             scene = Scene(visitor.timeline)
-            await visitor.hears(0.0, _GREETED_S if disturbed else ANSWER_S / 3)
-            await visitor.silence(_CALM_S, _GREETED_S)
+            # The avatar greets; the baseline does not.
+            greeted = await visitor.hears(0.0, _GREETED_S if disturbed else ANSWER_S / 3)
+            if greeted and self._hurries:
+                await visitor.hears(visitor.audible_s + _INTO_ANSWER_S, _GREETED_S)
+            else:
+                await visitor.silence(_CALM_S, _GREETED_S)
             for number, disturbance in enumerate(disturbed, 1):
                 if visitor.lost:
                     break

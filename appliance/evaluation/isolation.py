@@ -46,6 +46,8 @@ class Known:
     """Its questions and their approved answers; no other visitor asks them."""
     captions: list[Words] = field(default_factory=list[Words])
     """Everything it read."""
+    untold_s: tuple[float, float] = (0.0, 0.0)
+    """When it said what is no question of its own: the answers to that may be anybody's, seconds."""
     during_tones: Pcm16 = field(default_factory=lambda: np.empty(0, np.int16))
     """What it heard while all tones were played."""
     heard: list[str] = field(default_factory=list[str])
@@ -88,12 +90,17 @@ def _leaks(own: Known, others: Sequence[Known]) -> Iterator[str]:
         for caption in own.captions:
             if caption.by_visitor and _said(caption.text, other) and not _said(caption.text, own):
                 yield f"visitor {own.number} read what visitor {other.number} had said"
-            if not caption.by_visitor and words.begun(caption.text, other.answers.values()) and _understood(own):
+            if _own_answer(caption, own) and words.begun(caption.text, other.answers.values()) and _understood(own):
                 yield f"visitor {own.number} read an answer to visitor {other.number}"
 
 
 def _said(text: str, visitor: Known) -> bool:
     return any(words.share(question, text) >= _SAME for question in visitor.answers)
+
+
+def _own_answer(caption: Words, visitor: Known) -> bool:
+    from_s, until_s = visitor.untold_s
+    return not caption.by_visitor and not from_s <= caption.at_s <= until_s
 
 
 def _understood(visitor: Known) -> bool:

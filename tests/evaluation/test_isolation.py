@@ -53,6 +53,15 @@ def test_a_foreign_answer_is_found_even_when_it_was_cut_off() -> None:
     assert leaks(found) == [], "its own question was misheard and may have got that answer"
 
 
+def test_the_answer_to_no_question_may_be_anybodys() -> None:
+    found = visitors()
+    found[0].captions.append(Words(3.0, False, "Nothing is kept. It all", False))
+    found[0].untold_s = (2.5, 3.5)
+    assert leaks(found) == []
+    found[0].captions.append(Words(3.1, False, f"Your word is {found[1].secret}.", False))
+    assert leaks(found) == ["visitor 0 read the word of visitor 1"]
+
+
 def test_foreign_speech_is_found() -> None:
     found = visitors()
     found[0].captions.append(Words(3.0, True, "Where is my voice kept?", True))
