@@ -46,6 +46,8 @@ _ENDLESS_S = 60.0
 _CYCLE_S = 5.0
 """Visitors begin to converse spread over so long."""
 _THINKS_S = 1.0
+_STOPS_S = 0.25
+"""What is heard so long after a written question is its answer: it ends a greeting at once."""
 _TOGETHER_S = 2.0
 """Of speech to all at the same time, at least."""
 _REFUSALS = 10
@@ -197,17 +199,13 @@ class Crowd:
         heard = await asyncio.gather(*(guest.visitor.hears(0.0, _GREETED_S) for guest in self.guests))
         level.errors += [f"visitor {n}: no greeting" for n, found in enumerate(heard) if not found]
 
-    async def calm(self) -> None:
-        """Wait until no avatar speaks."""
-        await asyncio.gather(*(guest.visitor.silence(_QUIET_S, _ENDLESS_S) for guest in self.guests))
-
     async def together(self, level: Level) -> list[Stretch]:
         """Speak to all at once: they write at the same moment, and hear the whole answer."""
 
         async def ask(number: int, guest: Guest) -> Stretch | None:
             name = guest.next().name
             sent_s = await guest.visitor.write(name)
-            if not await guest.visitor.hears(sent_s, ANSWER_S):
+            if not await guest.visitor.hears(sent_s + _STOPS_S, ANSWER_S):
                 level.errors.append(f"visitor {number}: no answer in {ANSWER_S:.0f} s {guest.visitor.lost}")
                 return None
             first_s = guest.visitor.audible_s
@@ -310,7 +308,6 @@ async def _ramp(crowd: Crowd, most: int, options: Options, samples: Samples, pro
 async def _together(crowd: Crowd, level: Level, turns: int) -> None:
     await crowd.grow(level.visitors, level, _WATCHES)
     for _ in range(turns):
-        await crowd.calm()
         crowd.forget()
         if not level.errors:
             await crowd.together(level)
@@ -334,7 +331,7 @@ async def _finale(crowd: Crowd, url: str, most: int, samples: Samples) -> list[P
     for text in ("Remember this, my secret word is {}.", "What is my secret word?"):
         sent_s = monotonic()
         await asyncio.gather(*(guest.visitor.write(text.format(guest.known.secret)) for guest in crowd.guests))
-        await asyncio.gather(*(guest.visitor.hears(sent_s + 0.3, ANSWER_S) for guest in crowd.guests))
+        await asyncio.gather(*(guest.visitor.hears(sent_s + _STOPS_S, ANSWER_S) for guest in crowd.guests))
     crowd.forget()
     level = Level("finale", len(crowd.guests))
     from_s = monotonic()
