@@ -19,6 +19,7 @@ from appliance.admission import Admission, RoomName
 from appliance.clock import Clock, monotonic
 from appliance.engine import call_on
 from appliance.errors import RoomError
+from appliance.memory import give_back
 from appliance.rooms import Rooms
 from appliance.sfu import Sfu
 
@@ -227,9 +228,13 @@ class Worker:
         self._jobs.pop(room, None)
         self._admission.release(room, self._clock())
         if self._sfu.running and not self._closing:
-            deletion = asyncio.create_task(self._rooms.delete(room), name="room-deletion")
+            deletion = asyncio.create_task(self._clear(room), name="room-deletion")
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
+
+    async def _clear(self, room: RoomName) -> None:
+        await self._rooms.delete(room)
+        give_back()
 
 
 @contextmanager

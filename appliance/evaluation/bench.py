@@ -14,7 +14,7 @@ import logging
 import signal
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from appliance.bundles.verify import files
 from appliance.clock import monotonic
 from appliance.config import Config
 from appliance.errors import AgentError, RoomError
-from appliance.evaluation import mouth
+from appliance.evaluation import mouth, words
 from appliance.evaluation.box import Box
 from appliance.evaluation.conversation import Plan, Visit, converse, hurry
 from appliance.evaluation.measures import (
@@ -30,13 +30,15 @@ from appliance.evaluation.measures import (
     answer,
     barge_in_ms,
     frames_per_second,
+    heard_in_pause,
     mouth_to_ear_ms,
     spoke_over,
     stretches,
 )
 from appliance.evaluation.microphone import Recording
+from appliance.evaluation.pauses import paused
 from appliance.evaluation.questions import of_folder, of_persona, rotated, short
-from appliance.evaluation.report import Samples
+from appliance.evaluation.report import PAUSES_S, Samples
 from appliance.evaluation.timeline import Spoken
 from appliance.evaluation.visitor import Visitor
 from appliance.personas.persona import load
@@ -65,6 +67,8 @@ class Options:
     """Further questions of each visitor whose answers are interrupted."""
     questions: Path | None
     """A folder of recordings; None lets Piper speak questions of the persona."""
+    pauses: int
+    """Further questions of each visitor with a pause inside, for each length of pause."""
     baseline: bool
     """Whether the stock baseline is measured as well."""
     config_file: Path | None
@@ -154,13 +158,16 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
         samples = {system.name: Samples() for system in systems}
         for plan in rounds(options, recordings):
             for system in systems:
-                visits[system.name] += await _round(system, plan, options.sessions, samples[system.name], progress)
+                # What a pause costs is asked of the box alone: its figure is a share and no ratio.
+                own = plan if system is systems[0] else replace(plan, paused=())
+                visits[system.name] += await _round(system, own, options.sessions, samples[system.name], progress)
         log = systems[0].log
     progress("comparing lips and voice")
     async with Reference(config) as reference:
         for name, found in visits.items():
             for visit in found:
                 await evaluate(visit, samples[name], reference if name == systems[0].name else None)
+                samples[name].known_question_ms += known_ms(visit, [entry.answer for entry in persona.entries])
     return Outcome(samples[systems[0].name], samples[systems[-1].name] if options.baseline else None, log)
 
 
@@ -190,10 +197,27 @@ async def evaluate(visit: Visit, samples: Samples, reference: Reference | None) 
                 samples.av_offset_ms.append(found.ms)
                 samples.av_correlation.append(found.correlation)
                 samples.lips_frozen.append(mouth.frozen(face, timeline.seen, rendered, found))
+    for question in visit.paused:
+        assert question.pause_s is not None
+        length_s = f"{question.pause_s[1] - question.pause_s[0]:.1f}"
+        samples.heard_in_pause.setdefault(length_s, []).append(heard_in_pause(sounds, question))
     samples.barge_in_ms += [ms for said in visit.interruptions if (ms := barge_in_ms(sounds, said)) is not None]
     samples.microphone_late_ms += [spoken.late_s * 1000 for spoken in timeline.spoken]
     if timeline.heard:
         samples.frames_per_second += frames_per_second(timeline.seen, until_s=timeline.heard[-1].at_s)
+
+
+def known_ms(visit: Visit, answers: Sequence[str]) -> list[float]:
+    """Mouth to ear of the questions that were answered with one of these."""
+    sounds = stretches(visit.timeline.heard)
+    captions = [caption for caption in visit.timeline.words if not caption.by_visitor]
+    found: list[float] = []
+    for question in visit.turns:
+        caption = next((caption for caption in captions if caption.at_s > question.last_s), None)
+        latency = mouth_to_ear_ms(sounds, question)
+        if latency is not None and caption is not None and words.begun(caption.text, answers):
+            found.append(latency)
+    return found
 
 
 def _whole_answer(sounds: Sequence[Stretch], question: Spoken, spoken: Sequence[Spoken]) -> Stretch:
@@ -208,12 +232,15 @@ def _whole_answer(sounds: Sequence[Stretch], question: Spoken, spoken: Sequence[
 def rounds(options: Options, recordings: Sequence[Recording]) -> list[Plan]:
     """All turns, in two rounds of visits, so that both systems are visited early and late."""
     n_rounds = 2 if options.turns >= 4 else 1
+    asked_with = [recordings[number % len(recordings)] for number in range(options.pauses)]
+    stumbling = [paused(recording, pause_s) for recording in asked_with for pause_s in PAUSES_S]
     plans: list[Plan] = []
     for number in range(n_rounds):
         turns = options.turns // n_rounds + (number < options.turns % n_rounds)
         cuts = options.interruptions // n_rounds + (number < options.interruptions % n_rounds)
         asked = sum(plan.turns for plan in plans)
-        plans.append(Plan(rotated(recordings, asked), turns, cuts))
+        hesitant = stumbling[number * len(stumbling) // n_rounds : (number + 1) * len(stumbling) // n_rounds]
+        plans.append(Plan(rotated(recordings, asked), turns, cuts, hesitant))
     return plans
 
 
@@ -223,7 +250,7 @@ async def _round(box: Box, plan: Plan, sessions: int, samples: Samples, progress
     left: list[float] = []
 
     async def visit(number: int) -> Visit | None:
-        own = Plan(rotated(plan.questions, number * 2), plan.turns, plan.interruptions)
+        own = replace(plan, questions=rotated(plan.questions, number * 2))
         say = progress if number == 0 else _silent
         try:
             async with Visitor(box.url) as visitor:

@@ -36,6 +36,8 @@ class Plan:
     """Questions whose answers are measured."""
     interruptions: int
     """Further questions whose answers are interrupted."""
+    paused: Sequence[Recording] = ()
+    """Further questions with a pause inside."""
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Visit:
     """Questions that were answered in time."""
     interruptions: list[Spoken] = field(default_factory=list[Spoken])
     """What was said while the avatar spoke."""
+    paused: list[Spoken] = field(default_factory=list[Spoken])
+    """Questions with a pause inside that were answered in time."""
     errors: list[str] = field(default_factory=list[str])
     """What went wrong, in words for people."""
 
@@ -70,6 +74,13 @@ async def converse(visitor: Visitor, plan: Plan, progress: Callable[[str], None]
         question = await _ask(visitor, visit, next(recordings))
         if question is not None:
             visit.turns.append(question)
+        if visitor.lost:
+            return visit
+    for number, recording in enumerate(plan.paused, 1):
+        progress(f"question with a pause {number} of {len(plan.paused)}")
+        question = await _ask(visitor, visit, recording)
+        if question is not None:
+            visit.paused.append(question)
         if visitor.lost:
             return visit
     attempts = iter(range(1, 2 * plan.interruptions + 1))

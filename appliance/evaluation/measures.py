@@ -80,14 +80,49 @@ def barge_in_ms(sounds: Sequence[Stretch], interruption: Spoken) -> float | None
     return None
 
 
+def silence_ms(sounds: Sequence[Stretch], interruption: Spoken) -> float | None:
+    """From the first audible sample of an interruption to the last of all that the avatar said before the visitor had
+    finished: a voice that stops and goes on has not fallen silent. None when the avatar was not speaking."""
+    if barge_in_ms(sounds, interruption) is None:
+        return None
+    ends = [sound.end_s for sound in sounds if interruption.first_s <= sound.end_s and _begins(sound, interruption)]
+    return (max(ends) - interruption.first_s) * 1000
+
+
+def _begins(sound: Stretch, before_end_of: Spoken) -> bool:
+    return sound.start_s <= before_end_of.last_s
+
+
+def heard_in_pause(sounds: Sequence[Stretch], question: Spoken) -> bool:
+    """Whether an answer was heard from the pause inside a question on, before the question was over: what begins as
+    the visitor goes on speaking was begun in the pause."""
+    assert question.pause_s is not None
+    return any(sound.start_s <= question.last_s and sound.end_s >= question.pause_s[0] for sound in sounds)
+
+
 def frames_per_second(seen: Sequence[Seen], *, until_s: float) -> list[int]:
     """Pictures that arrived in each whole second after the first one of the track's own, up to `until_s`."""
     if not seen:
         return []
-    start_s = seen[0].at_s + 1.0
-    edges = start_s + np.arange(max(int(until_s - start_s), 0) + 1)
-    arrived = np.searchsorted([frame.at_s for frame in seen], edges)
-    return [int(count) for count in np.diff(arrived)]
+    return full_seconds(seen, seen[0].at_s + 1.0, until_s)
+
+
+def full_seconds(seen: Sequence[Seen], from_s: float, until_s: float) -> list[int]:
+    """Pictures that arrived in each whole second of a time."""
+    edges = from_s + np.arange(max(int(until_s - from_s), 0) + 1)
+    return [int(count) for count in np.diff(np.searchsorted([frame.at_s for frame in seen], edges))]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float | None:
+    """How much y rises with each x: the median of the slopes between all pairs, which outliers hardly move (Theil-Sen).
+
+    Args:
+        points: (x, y), each x once.
+    Returns:
+        None for fewer than two points.
+    """
+    rises = [(b[1] - a[1]) / (b[0] - a[0]) for i, a in enumerate(points) for b in points[i + 1 :]]
+    return float(np.median(rises)) if rises else None
 
 
 def spread(values: Sequence[float]) -> Spread | None:

@@ -30,6 +30,8 @@ _NEAR_S = 0.07
 """A picture that is not more than one early or late is in its place."""
 _CONTRAST = 2.0
 """A face moves at least this much more while it speaks than while it listens; a test picture does not."""
+_AT_REST = 3.0
+"""Distances from the resting mouth within which it counts as closed, in quartiles of a listening face's."""
 _SURE = 0.5
 """Correlation below which no offset is claimed."""
 
@@ -84,6 +86,30 @@ def first_moved_s(mouth: Mouth, seen: Sequence[Seen], after_s: float) -> float |
         if moved[index + 1 : index + 6].sum() >= 2:
             return frames[int(index) + 1].at_s
     return None
+
+
+def closed_s(
+    mouth: Mouth, seen: Sequence[Seen], sounds: Sequence[Stretch], after_s: float, until_s: float
+) -> float | None:
+    """When the first picture after `after_s` arrived from which on the mouth was as closed as it is while it listens.
+
+    Args:
+        until_s: it has to stay so until then; the next answer opens it again.
+    Returns:
+        None where it was open to the end, or where too little was seen.
+    """
+    times = np.array([frame.at_s for frame in seen])
+    opening = _box([frame.cells for frame in seen]) @ mouth.weights if len(seen) else np.empty(0)
+    idle = opening[~_during(times, sounds, 0.5)]
+    window = np.flatnonzero((times >= after_s) & (times < until_s))
+    if len(idle) < 25 or not len(window):
+        return None
+    level = float(np.median(idle))
+    # A listening face moves a little, too. The quartile, because a mouth that was left open is no listening one.
+    tolerance = max(_AT_REST * float(np.percentile(np.abs(idle - level), 75)), mouth.still)
+    opened = np.flatnonzero(np.abs(opening[window] - level) > tolerance)
+    first = int(opened[-1]) + 1 if len(opened) else 0
+    return float(times[window[first]]) if first < len(window) else None
 
 
 def offset(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen]) -> Offset | None:

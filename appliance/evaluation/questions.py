@@ -21,6 +21,7 @@ _PITCH = 1.12
 _FORMAT = 1
 _ANSWER_CHARACTERS = 110
 """Answers of at least this length can be interrupted."""
+_BACKCHANNELS = ("mm-hm.", "uh-huh.")
 _FEW_WORDS = 9
 """Said in a second and a half: longer than a slow box takes to fall silent."""
 
@@ -60,6 +61,11 @@ def short(persona: Persona, voice: Path) -> Recording:
     return _spoken(min(wordings, key=lambda text: (abs(len(text.split()) - _FEW_WORDS), len(text))), voice)
 
 
+def backchannels(voice: Path) -> list[Recording]:
+    """What listeners say without wanting the word, spoken as by `of_persona`."""
+    return [Recording(text.strip("."), _spoken(text, voice).pcm) for text in _BACKCHANNELS]
+
+
 def _long_answers(persona: Persona) -> list[Entry]:
     plain = [entry for entry in persona.entries if not (entry.small_talk or entry.repeat or entry.urgent)]
     return [entry for entry in plain if len(entry.answer) >= _ANSWER_CHARACTERS] or plain
@@ -77,7 +83,7 @@ def _speak(text: str, voice: Path, path: Path) -> None:
     from piper import PiperVoice, SynthesisConfig
 
     piper = PiperVoice.load(voice)
-    chunks = piper.synthesize(text + "?", SynthesisConfig(length_scale=_LENGTH_SCALE))
+    chunks = piper.synthesize(text if text.endswith(".") else text + "?", SynthesisConfig(length_scale=_LENGTH_SCALE))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     os.close(handle)

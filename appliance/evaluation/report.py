@@ -10,6 +10,9 @@ import numpy as np
 
 from appliance.evaluation.measures import spread
 
+PAUSES_S = (0.6, 1.0)
+"""Pauses that visitors make inside a question."""
+
 
 @dataclass(slots=True)
 class Samples:
@@ -33,6 +36,10 @@ class Samples:
     """One an offset: the share of lip movements that did not arrive, because pictures were late and held."""
     barge_in_ms: list[float] = field(default_factory=list[float])
     """One an interruption of a speaking avatar."""
+    heard_in_pause: dict[str, list[bool]] = field(default_factory=dict[str, list[bool]])
+    """Seconds of a pause inside a question -> whether an answer was heard in it, one a question."""
+    known_question_ms: list[float] = field(default_factory=list[float])
+    """Mouth to ear of the questions that were answered with an approved answer."""
     cleanup_s: list[float] = field(default_factory=list[float])
     """One a round of visits: from the last visitor's leaving."""
     microphone_late_ms: list[float] = field(default_factory=list[float])
@@ -46,12 +53,14 @@ class Samples:
             "errors": len(self.errors),
             "mouth_to_ear_ms": _three(self.mouth_to_ear_ms),
             "first_lip_ms": _three(self.first_lip_ms),
-            "video_fps": _quantiles(self.frames_per_second, p5=5, p50=50),
+            "video_fps": quantiles(self.frames_per_second, p5=5, p50=50),
             "av_offset_ms": {
-                **_quantiles(self.av_offset_ms, p50=50),
-                "p95_abs": _quantiles([abs(value) for value in self.av_offset_ms], p95=95)["p95"],
+                **quantiles(self.av_offset_ms, p50=50),
+                "p95_abs": quantiles([abs(value) for value in self.av_offset_ms], p95=95)["p95"],
             },
-            "barge_in_ms": _quantiles(self.barge_in_ms, p50=50, p95=95),
+            "barge_in_ms": quantiles(self.barge_in_ms, p50=50, p95=95),
+            "heard_in_pause": {f"{length}": _share(self.heard_in_pause.get(f"{length}")) for length in PAUSES_S},
+            "known_question_ms": quantiles(self.known_question_ms, p50=50),
             "cleanup_s": {"max": round(max(self.cleanup_s), 2) if self.cleanup_s else None},
         }
 
@@ -92,7 +101,12 @@ def _three(values: Sequence[float]) -> dict[str, float | None]:
     return {"p50": round(found.p50, 1), "p95": round(found.p95, 1), "max": round(found.max, 1)}
 
 
-def _quantiles(values: Sequence[float], **wanted: int) -> dict[str, float | None]:
+def _share(found: Sequence[bool] | None) -> float | None:
+    return round(sum(found) / len(found), 3) if found else None
+
+
+def quantiles(values: Sequence[float], **wanted: int) -> dict[str, float | None]:
+    """Name -> percentile, as `p95=95` asks for it; null without values."""
     return {name: round(float(np.percentile(values, q)), 1) if len(values) else None for name, q in wanted.items()}
 
 

@@ -75,6 +75,8 @@ class Spoken:
     """When its last audible sample was spoken, seconds."""
     late_s: float
     """How late its latest frame was sent, seconds: above 0.02 the client's machine was too busy to measure well."""
+    pause_s: tuple[float, float] | None = None
+    """The last audible sample before the pause inside it and the first after; None where none was put in."""
 
 
 @dataclass(slots=True)
@@ -91,6 +93,13 @@ class Timeline:
     """What the avatar says it does."""
     spoken: list[Spoken] = field(default_factory=list[Spoken])
     """What we said."""
+
+    def take(self) -> Timeline:
+        """Hand over what was heard and seen so far and forget it; long visits would fill the memory."""
+        taken = Timeline(heard=[*self.heard], seen=[*self.seen])
+        self.heard.clear()
+        self.seen.clear()
+        return taken
 
 
 def audible(pcm: Pcm16) -> tuple[int, int] | None:

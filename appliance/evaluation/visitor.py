@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Protocol, Self
 
 import httpx2
 import numpy as np
@@ -15,30 +16,55 @@ from livekit.rtc.data_stream import StreamError
 
 from appliance.clock import Clock, monotonic
 from appliance.errors import RoomError
-from appliance.evaluation.microphone import Microphone, Recording
+from appliance.evaluation.microphone import Microphone, Recording, Surroundings
 from appliance.evaluation.picture import cells_of
-from appliance.evaluation.timeline import RATE_HZ, Heard, Seen, Spoken, State, Timeline, Words, audible
+from appliance.evaluation.timeline import RATE_HZ, Heard, Pcm16, Seen, Spoken, State, Timeline, Words, audible
 from appliance.webrtc import keep_local
 
 logger = logging.getLogger(__name__)
 
 _JOIN_S = 15.0
+_CHAT = "lk.chat"
+_FRAME_MS = 10
+_NO_PICTURE = np.zeros((1, 1), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """How closely a visitor attends; with less, many of them fit into one process."""
+
+    frame_ms: int = _FRAME_MS
+    """Sound is sent and received in pieces of so many milliseconds."""
+    pictures: Literal["kept", "counted", "declined"] = "kept"
+    """Whether pictures are looked at, or only their arrival is noted, or the box is told not to send any."""
+
+
+class Echo(Surroundings, Protocol):
+    """A loudspeaker in a room with the microphone."""
+
+    def hear(self, pcm: Pcm16) -> None:
+        """What the loudspeaker plays: (n,) int16 at RATE_HZ."""
+        ...
 
 
 class Visitor:
     """One visit to a box, or to anything that issues tokens like one; use it with `async with`."""
 
-    def __init__(self, box_url: str, *, clock: Clock = monotonic) -> None:
+    def __init__(self, box_url: str, *, senses: Senses = Senses(), clock: Clock = monotonic) -> None:
         """
         Args:
             box_url: address of the page, http://host:port/.
         """
         self.timeline = Timeline()
         self.lost = ""
+        self.tracks = 0
+        """Tracks of others that were received, as far as they were offered."""
+        self._senses = senses
+        self._echo: Echo | None = None
         self._token_url = box_url.rstrip("/") + "/api/token"
         self._clock = clock
         self._room = rtc.Room()
-        self._microphone = Microphone(clock)
+        self._microphone = Microphone(clock, frame_s=senses.frame_ms / 1000)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tick = asyncio.Event()
         self._audible_s = 0.0
@@ -84,6 +110,16 @@ class Visitor:
         spoken = await self._microphone.play(recording)
         self.timeline.spoken.append(spoken)
         return spoken
+
+    async def write(self, text: str) -> float:
+        """Send a text message, as the page's chat does, and return when it was sent, seconds of the client's clock."""
+        sent_s = self._clock()
+        await self._room.local_participant.send_text(text, topic=_CHAT)
+        return sent_s
+
+    def enter(self, echo: Echo | None) -> None:
+        """From now on the microphone picks up what a loudspeaker makes of the avatar's voice; None ends it."""
+        self._echo = self._microphone.surroundings = echo
 
     async def hears(self, after_s: float, timeout_s: float) -> bool:
         """Wait until something audible arrives after the time `after_s`; False when nothing did in `timeout_s`."""
@@ -140,10 +176,15 @@ class Visitor:
             self.lost = self.lost or f"{task.get_name()} failed"
             self._tick.set()
 
-    def _subscribed(self, track: rtc.Track, _: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
+    def _subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
         self._attributes(participant.attributes, participant)
+        self.tracks += 1
         if track.kind == rtc.TrackKind.KIND_AUDIO:
             self._begin(self._listen(track), "ears")
+        elif self._senses.pictures == "declined":
+            publication.set_subscribed(False)
         else:
             self._begin(self._look(track), "eyes")
 
@@ -171,12 +212,16 @@ class Visitor:
         self.timeline.words.append(Words(self._clock(), by_visitor, text, final))
 
     async def _listen(self, track: rtc.Track) -> None:
-        stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=1)
+        frame_ms = self._senses.frame_ms
+        stream = rtc.AudioStream(track, sample_rate=RATE_HZ, num_channels=1, frame_size_ms=frame_ms)
         try:
             async for event in stream:
-                at_s = self._clock()
+                # A longer frame arrives when its last 10 ms do.
+                at_s = self._clock() - (frame_ms - _FRAME_MS) / 1000
                 pcm = np.frombuffer(event.frame.data, np.int16).copy()
                 self.timeline.heard.append(Heard(at_s, pcm))
+                if self._echo is not None:
+                    self._echo.hear(pcm)
                 span = audible(pcm)
                 if span is not None:
                     self._audible_s = at_s + span[1] / RATE_HZ
@@ -188,8 +233,9 @@ class Visitor:
         stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
         try:
             async for event in stream:
-                self.timeline.seen.append(
-                    Seen(self._clock(), cells_of(event.frame.data, event.frame.width, event.frame.height))
-                )
+                frame, at_s = event.frame, self._clock()
+                looked = self._senses.pictures == "kept"
+                cells = cells_of(frame.data, frame.width, frame.height) if looked else _NO_PICTURE
+                self.timeline.seen.append(Seen(at_s, cells))
         finally:
             await stream.aclose()

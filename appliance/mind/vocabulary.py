@@ -93,7 +93,7 @@ class Vocabulary:
         """The tokens that end a sentence or a message."""
         tokens = range(self.n_tokens)
         ends = [token for token in tokens if self.piece(token).strip() in _SENTENCE_ENDS]
-        return (*ends, *(token for token in tokens if llama_cpp.llama_vocab_is_eog(self._vocab, token)))
+        return (*ends, *(token for token in tokens if llama_cpp.llama_vocab_is_eog(self.vocab, token)))
 
     def tokens(self, text: str, *, special: bool) -> tuple[int, ...]:
         """`text` as tokens; `special` reads control tokens in it, which only the template's own text may have."""

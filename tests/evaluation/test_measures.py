@@ -9,7 +9,11 @@ from appliance.evaluation.measures import (
     answer,
     barge_in_ms,
     frames_per_second,
+    full_seconds,
+    heard_in_pause,
     mouth_to_ear_ms,
+    silence_ms,
+    slope,
     spoke_over,
     spread,
     stretches,
@@ -96,3 +100,40 @@ def test_spread_of_known_values() -> None:
     assert found is not None
     assert (found.p50, found.p95, found.max) == (50, 95, 100)
     assert spread([]) is None
+
+
+def test_silence_is_the_last_sample_before_the_visitor_has_finished() -> None:
+    # It stops after 0.25 s, goes on in the middle of the interruption, and answers after it.
+    sounds = stretches(sound((1.0, 3.25), (3.8, 4.1), (5.0, 6.0), length_s=7))
+    assert silence_ms(sounds, said(3.0, 4.5)) == pytest.approx(1100, abs=0.1)
+    assert silence_ms(sounds, said(3.0, 3.6)) == pytest.approx(250, abs=0.1)
+    assert silence_ms(sounds, said(4.3, 4.5)) is None
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([(1.0, 2.0), (4.5, 5.0)], False),
+        ([(2.7, 2.8), (4.5, 5.0)], True),
+        ([(3.1, 3.9), (4.5, 5.0)], True),  # begun in the pause, heard as the visitor goes on
+        ([(2.0, 2.6)], True),
+    ],
+)
+def test_an_answer_is_heard_in_a_pause(spans: list[tuple[float, float]], expected: bool) -> None:
+    question = Spoken("question", 101.0, 104.0, 0.0, pause_s=(102.5, 103.1))
+    assert heard_in_pause(stretches(sound(*spans, length_s=6)), question) is expected
+
+
+def test_whole_seconds_of_a_time_are_counted() -> None:
+    seen = [Seen(50 + i / 25 + 0.005, np.zeros((1, 1), np.uint8)) for i in range(25 * 5)]
+    del seen[25 * 3 + 5 : 25 * 3 + 15]
+    assert full_seconds(seen, 51.0, 54.9) == [25, 25, 15]
+    assert full_seconds(seen, 51.0, 51.5) == []
+
+
+def test_a_slope_is_not_moved_by_outliers() -> None:
+    points = [(float(x), 3 + 0.25 * x) for x in range(20)]
+    points[7] = (7.0, 900.0)
+    points[15] = (15.0, -900.0)
+    assert slope(points) == pytest.approx(0.25)
+    assert slope(points[:1]) is None

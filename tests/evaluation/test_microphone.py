@@ -90,3 +90,55 @@ async def test_samples_are_timed_by_the_frame_that_carried_them(monkeypatch: pyt
     assert spoken.last_s == pytest.approx(first_frame_s - FRAME_S + loud[-1] / RATE_HZ, abs=1e-6)
     gaps = np.diff([at_s for at_s, _ in wire.frames])
     assert gaps == pytest.approx(FRAME_S)
+
+
+async def test_longer_frames_are_timed_by_when_they_leave_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock(100.0)
+    sleep = asyncio.sleep
+
+    async def pass_time(seconds: float) -> None:
+        clock.advance(max(seconds, 0.0))
+        await sleep(0)
+
+    monkeypatch.setattr("appliance.evaluation.microphone.asyncio.sleep", pass_time)
+    microphone = Microphone(clock, frame_s=0.05)
+    await microphone._source.aclose()
+    wire = microphone._source = _Wire(clock)  # type: ignore[assignment]
+    pcm = np.zeros(RATE_HZ // 2, np.int16)
+    pcm[4_800:14_400] = 3000
+    running = asyncio.create_task(microphone.run())
+    spoken = await microphone.play(Recording("tone", pcm, pause=(6_000, 9_600)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    sent = np.concatenate([frame for _, frame in wire.frames])
+    first = int(np.flatnonzero(sent)[0])
+    # The queue began to empty when the first frame, of silence, was put in.
+    assert spoken.first_s == pytest.approx(wire.frames[0][0] + first / RATE_HZ, abs=1e-6)
+    assert spoken.pause_s == pytest.approx((spoken.first_s + 0.025, spoken.first_s + 0.1), abs=1e-4)
+
+
+async def test_what_is_around_is_mixed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hum:
+        def sound(self, n_samples: int) -> np.ndarray:
+            return np.full(n_samples, 30_000, np.int16)
+
+    clock = VirtualClock(100.0)
+    sleep = asyncio.sleep
+
+    async def pass_time(seconds: float) -> None:
+        clock.advance(max(seconds, 0.0))
+        await sleep(0)
+
+    monkeypatch.setattr("appliance.evaluation.microphone.asyncio.sleep", pass_time)
+    microphone = Microphone(clock)
+    await microphone._source.aclose()
+    wire = microphone._source = _Wire(clock)  # type: ignore[assignment]
+    microphone.surroundings = Hum()
+    running = asyncio.create_task(microphone.run())
+    await microphone.play(Recording("tone", np.full(960, 5000, np.int16)))
+    for _ in range(5):
+        await sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    sent = np.concatenate([frame for _, frame in wire.frames])
+    assert set(sent) == {32767, 30_000}, "loud sounds are clipped"

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from appliance.evaluation.measures import Stretch
-from appliance.evaluation.mouth import find_mouth, first_moved_s, frozen, offset
+from appliance.evaluation.mouth import closed_s, find_mouth, first_moved_s, frozen, offset
 from appliance.evaluation.timeline import GRID, Cells, Seen
 
 FPS = 25
@@ -120,3 +120,26 @@ def test_a_still_mouth_never_moves() -> None:
     assert mouth is not None
     assert first_moved_s(mouth, seen, 17.3) is None
     assert first_moved_s(mouth, seen, END_S + 1) is None
+
+
+def test_the_mouth_is_closed_from_the_first_picture_on_that_stays_like_a_listening_one() -> None:
+    seen = face(0.06)
+    mouth = find_mouth(seen, SPEECH)
+    assert mouth is not None
+    made = np.arange(0.0, END_S, 1 / FPS)
+    opened = np.flatnonzero((opening(made) > 0.07) & (made < 8.5))
+    expected = float(made[opened[-1]]) + 1 / FPS + 0.06
+    found = closed_s(mouth, seen, SPEECH, 7.0, 11.5)
+    assert found == pytest.approx(expected, abs=1.5 / FPS)
+    assert closed_s(mouth, seen, SPEECH, 9.0, 11.5) == pytest.approx(9.0, abs=1.5 / FPS), "it was closed already"
+
+
+def test_a_mouth_that_stays_open_does_not_close() -> None:
+    seen = face()
+    mouth = find_mouth(seen, SPEECH)
+    assert mouth is not None
+    rng = np.random.default_rng(4)
+    held = [Seen(f.at_s, picture(0.8, f.at_s, rng)) if 7.5 < f.at_s < 9.5 else f for f in seen]
+    assert closed_s(mouth, held, SPEECH, 7.0, 9.4) is None
+    found = closed_s(mouth, held, SPEECH, 7.0, 11.5)
+    assert found == pytest.approx(9.5, abs=1.5 / FPS)

@@ -17,6 +17,8 @@ FULL = Samples(
     frames_per_second=[25] * 19 + [20],
     av_offset_ms=[-30.0, 10.0, 20.0],
     barge_in_ms=[200.0, 400.0],
+    heard_in_pause={"0.6": [False, False, True, False], "1.0": [True]},
+    known_question_ms=[600.0, 700.0],
     cleanup_s=[0.5, 2.25],
 )
 
@@ -32,11 +34,13 @@ def test_keys_are_those_that_are_promised() -> None:
         "video_fps",
         "av_offset_ms",
         "barge_in_ms",
+        "heard_in_pause",
+        "known_question_ms",
         "cleanup_s",
         "baseline",
         "ratio",
     ]
-    assert list(figures["baseline"]) == list(figures)[:9]
+    assert list(figures["baseline"]) == list(figures)[:11]
 
 
 def test_figures_are_those_of_the_samples() -> None:
@@ -46,6 +50,8 @@ def test_figures_are_those_of_the_samples() -> None:
     assert figures["video_fps"] == {"p5": pytest.approx(24.8), "p50": 25}
     assert figures["av_offset_ms"] == {"p50": 10.0, "p95_abs": 29.0}
     assert figures["barge_in_ms"] == {"p50": 300.0, "p95": 390.0}
+    assert figures["heard_in_pause"] == {"0.6": 0.25, "1.0": 1.0}
+    assert figures["known_question_ms"] == {"p50": 650.0}
     assert figures["cleanup_s"] == {"max": 2.25}
     assert figures["ratio"] == {"mouth_to_ear_p50": 0.5}
     assert "0.50" in table(figures)
@@ -56,6 +62,7 @@ def test_what_was_not_measured_is_null_and_not_a_number() -> None:
     assert figures["baseline"] is None
     assert figures["ratio"] == {"mouth_to_ear_p50": None}
     assert figures["av_offset_ms"] == {"p50": None, "p95_abs": None}
+    assert figures["heard_in_pause"] == {"0.6": None, "1.0": None}
     assert figures["video_fps"] == {"p5": None, "p50": None}
     assert "video_fps" not in table(figures)
     assert "turns" in table(figures)

@@ -10,13 +10,15 @@ import pytest
 from appliance.bundles.verify import files
 from appliance.config import Config, load
 from appliance.errors import ConfigurationError, ServerExited
-from appliance.evaluation.bench import Options, evaluate, rounds, stock
+from appliance.evaluation.bench import Options, evaluate, known_ms, rounds, stock
 from appliance.evaluation.box import Box
-from appliance.evaluation.conversation import Plan, converse
+from appliance.evaluation.conversation import Plan, Visit, converse
 from appliance.evaluation.microphone import Recording, read
 from appliance.evaluation.report import Samples
+from appliance.evaluation.timeline import RATE_HZ, Spoken, Timeline, Words
 from appliance.evaluation.visitor import Visitor
 from appliance.sfu import find_binary
+from tests.evaluation.test_measures import sound
 
 
 async def _config() -> Config:
@@ -62,8 +64,27 @@ async def test_a_system_is_stopped_when_the_measurement_ends() -> None:
 
 
 def test_turns_are_split_into_two_rounds() -> None:
-    recordings = [Recording(name, np.zeros(1, np.int16)) for name in "abcd"]
-    plans = rounds(Options(5, 1, 3, None, False, None), recordings)
+    recordings = [Recording(name, np.full(4800, 9000, np.int16)) for name in "abcd"]
+    plans = rounds(Options(5, 1, 3, None, 2, False, None), recordings)
     assert [(plan.turns, plan.interruptions) for plan in plans] == [(3, 2), (2, 1)]
     assert [plan.questions[0].name for plan in plans] == ["a", "d"]
-    assert len(rounds(Options(3, 1, 1, None, False, None), recordings)) == 1
+    assert len(rounds(Options(3, 1, 1, None, 0, False, None), recordings)) == 1
+
+
+def test_each_pause_is_put_into_as_many_questions() -> None:
+    recordings = [Recording(name, np.full(48_000, 9000, np.int16)) for name in "abcd"]
+    plans = rounds(Options(5, 1, 0, None, 3, False, None), recordings)
+    pauses = [(item.name, item.pause) for plan in plans for item in plan.paused if item.pause is not None]
+    found = [(name, round((after - before) / RATE_HZ, 2)) for name, (before, after) in pauses]
+    assert found == [("a", 0.6), ("a", 1.0), ("b", 0.6), ("b", 1.0), ("c", 0.6), ("c", 1.0)]
+    assert [len(plan.paused) for plan in plans] == [3, 3]
+
+
+def test_known_questions_are_those_that_got_an_approved_answer() -> None:
+    heard = sound((3.0, 4.0), (7.25, 8.0), length_s=9)
+    asked = [Spoken("known", 101.0, 102.5, 0.0), Spoken("not known", 105.0, 106.25, 0.0)]
+    captions = [Words(104.2, False, "It's open from nine to five.", False), Words(108.2, False, "Sorry, who?", False)]
+    visit = Visit(Timeline(heard=heard, words=captions), turns=asked)
+    assert known_ms(visit, ["It's open from nine to five."]) == pytest.approx([500])
+    assert known_ms(visit, ["Sorry, who?"]) == [], "too short to tell"
+    assert known_ms(visit, []) == []

@@ -8,6 +8,10 @@ import importlib
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
     "llm": "first tokens, batching, reading and cancelling of the language model",
+    "interruption": "how soon it falls silent for words, and whether for coughs and echoes too",
+    "sync": "lips against voice over a long time",
+    "capacity": "how many visitors at once, what the next one is told, and whether any hears another",
+    "churn": "what visits leave behind: memory, threads, descriptors",
 }
 
 

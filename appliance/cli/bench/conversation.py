@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=results.count,
         help="answers of each visitor that are interrupted (default: half the turns)",
     )
+    parser.add_argument(
+        "--pauses",
+        type=results.count,
+        help="further questions with a pause of 0.6 s inside, and as many with one of 1.0 s (default: 3; quick: 0)",
+    )
     parser.add_argument("--questions", type=Path, help="a folder of recordings (default: the persona's questions)")
     parser.add_argument("--baseline", choices=["stock"], help="measure a plain livekit-agents session as well")
     results.add_options(parser, quick="three turns and one interruption")
@@ -46,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
     turns = 3 if args.quick else args.turns
     cuts = 1 if args.quick else args.interruptions if args.interruptions is not None else (turns + 1) // 2
-    options = Options(turns, args.sessions, cuts, args.questions, args.baseline == "stock", args.config)
+    pauses = args.pauses if args.pauses is not None else 0 if args.quick else 3
+    options = Options(turns, args.sessions, cuts, args.questions, pauses, args.baseline == "stock", args.config)
     outcome = asyncio.run(stoppable(measure(load(args.config).config, options, results.progress)))
     results.progress("")
     figures = report(outcome.box, outcome.baseline, args.sessions)

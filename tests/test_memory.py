@@ -1,0 +1,33 @@
+"""Memory that was freed in pieces, and is given back."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+import pytest
+
+from appliance.evaluation.churn import usage
+from appliance.memory import give_back
+
+BLOCK, BLOCKS = 100_000, 1000
+
+
+def test_freed_memory_under_a_block_in_use_is_given_back() -> None:
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "malloc_trim"):
+        pytest.skip("the C library is not glibc")
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    blocks = [libc.malloc(BLOCK) for _ in range(BLOCKS)]
+    for block in blocks:
+        ctypes.memset(block, 1, BLOCK)
+    *rest, last = blocks  # the one on top keeps the heap from shrinking by itself
+    for block in rest:
+        libc.free(block)
+    before = usage(os.getpid()).anonymous_mib
+    give_back()
+    after = usage(os.getpid()).anonymous_mib
+    libc.free(last)
+    assert before - after > 0.8 * BLOCK * BLOCKS / 2**20
