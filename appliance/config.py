@@ -153,8 +153,8 @@ class SessionConfig:
     """Silence after which what may be a finished sentence is answered, in seconds."""
     endpoint_max_delay_s: float = 1.2
     """Silence after which anything is answered, in seconds."""
-    interrupt_min_duration_s: float = 0.25
-    """Speech that interrupts the avatar, in seconds."""
+    interrupt_min_duration_s: float = 0.05
+    """Sound like speech for which the avatar falls silent, in seconds; without words in it the avatar goes on."""
     token_ttl_s: int = 120
     """Seconds within which a visitor's token must be used."""
     no_show_s: float = 30.0

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, JobContext, TurnHandlingOptions, inference
+from livekit.agents import Agent, AgentSession, JobContext, ModelSettings, TurnHandlingOptions, inference, stt
 from livekit.agents.voice import events, room_io
 
 from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
+from appliance.ears.backchannel import is_backchannel
 from appliance.ears.endpointer import Delays, Endpointer
 from appliance.engine import SessionId, TurnId
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
@@ -29,8 +30,10 @@ logger = logging.getLogger(__name__)
 _LAST_TURN = TurnId(1 << 62)
 _PAUSES_MAX = 50
 """Pauses inside one turn after each of which the reply is begun; the last one counts, so there may be many."""
-_ECHO_SETTLES_S = 0.5
-"""The browser's echo canceller learns the room for so long, from the greeting's first sound; nothing is heard then."""
+_ECHO_SETTLES_S = 0.8
+"""Echo cancellers learn the room for so long, from the greeting's first sound; nothing interrupts it then."""
+_RESUME_S = 0.5
+"""An avatar that fell silent for a sound goes on so long after it, if no words were in it."""
 _LAST_WORDS_S = 0.3
 """What a visitor said last is waited for so long after leaving."""
 
@@ -144,19 +147,19 @@ class Session:
         context = Context(self._visit.engines, self._visit.files, self._visit.persona, self._id, self._turn)
         voice_activity = inference.VAD(min_silence_duration=0.25)
         factory = ProviderFactory(context, voice_activity=voice_activity)
-        stt, llm, tts = (
+        ears, mind, voice = (
             factory.create_stt(config.ears),
             factory.create_llm(config.mind),
             factory.create_tts(config.voice),
         )
         face = factory.create_avatar(config.face)
         delays = Delays(config.session.endpoint_unsure_delay_s)
-        endpointer = Endpointer(llm.finished if isinstance(llm, LlamaLLM) else None, delays)
+        endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
         publisher = Publisher(self._job.room, face, PublishOptions(config.face.fps, config.face.bitrate_kbps))
         session: AgentSession[None] = AgentSession(
-            stt=stt,
-            llm=llm,
-            tts=tts,
+            stt=ears,
+            llm=mind,
+            tts=voice,
             vad=voice_activity,
             turn_handling=_turn_handling(config.session, endpointer),
             aec_warmup_duration=_ECHO_SETTLES_S,
@@ -168,13 +171,13 @@ class Session:
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(publisher.start())
-                parts.create_task(self._start(session, visitor))
+                parts.create_task(self._start(session, visitor, publisher))
             session.say(self._visit.persona.greeting)
             await self._end(visitor)
         finally:
             await session.aclose()
             await publisher.aclose()
-            await asyncio.gather(stt.aclose(), llm.aclose(), tts.aclose())
+            await asyncio.gather(ears.aclose(), mind.aclose(), voice.aclose())
 
     async def _end(self, visitor: rtc.RemoteParticipant) -> None:
         """Wait until something ends the visit; a client that was killed says nothing, but answers nothing either."""
@@ -185,7 +188,7 @@ class Session:
         finally:
             absent.cancel()
 
-    async def _start(self, session: AgentSession[None], visitor: rtc.RemoteParticipant) -> None:
+    async def _start(self, session: AgentSession[None], visitor: rtc.RemoteParticipant, publisher: Publisher) -> None:
         limit = self._visit.config.session.text_characters_max
 
         async def answer_text(session: AgentSession[None], event: room_io.TextInputEvent) -> None:
@@ -194,11 +197,13 @@ class Session:
             session.generate_reply(user_input=event.text[:limit])
 
         await session.start(
-            Agent(instructions=self._visit.persona.instructions),
+            _Avatar(self._visit.persona.instructions, publisher.output.speaking),
             room=self._job.room,
             room_options=room_io.RoomOptions(
                 text_input=room_io.TextInputOptions(text_input_cb=answer_text),
-                audio_input=room_io.AudioInputOptions(sample_rate=16_000, frame_size_ms=20),
+                audio_input=room_io.AudioInputOptions(
+                    sample_rate=16_000, frame_size_ms=20, noise_cancellation=publisher.echo
+                ),
                 audio_output=False,
                 participant_identity=visitor.identity,
                 close_on_disconnect=False,
@@ -238,11 +243,31 @@ class Session:
         logger.debug("turn noted", extra={"session": self._id, "turn": self._turn.current, "role": role, **steps})
 
 
+class _Avatar(Agent):
+    """The agent, who is not interrupted by sounds that say "go on"."""
+
+    def __init__(self, instructions: str, speaking: Callable[[], bool]) -> None:
+        super().__init__(instructions=instructions)
+        self._speaking = speaking
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[stt.SpeechEvent, None]:
+        async for event in Agent.default.stt_node(self, audio, model_settings):
+            words = event.alternatives[0].text if event.alternatives else ""
+            if not (self._speaking() and is_backchannel(words)):
+                yield event
+
+
 def _turn_handling(config: SessionConfig, endpointer: Endpointer) -> TurnHandlingOptions:
     """All local: LiveKit's own defaults reach for its cloud in development mode."""
     return TurnHandlingOptions(
         turn_detection=endpointer,
         endpointing={"min_delay": config.endpoint_min_delay_s, "max_delay": config.endpoint_max_delay_s},
-        interruption={"mode": "vad", "min_duration": config.interrupt_min_duration_s},
+        interruption={
+            "mode": "vad",
+            "min_duration": config.interrupt_min_duration_s,
+            "false_interruption_timeout": _RESUME_S,
+        },
         preemptive_generation={"enabled": True, "preemptive_tts": True, "max_retries": _PAUSES_MAX},
     )

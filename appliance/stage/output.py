@@ -69,6 +69,10 @@ class SpeechOutput(io.AudioOutput):
         self._unheard_s = 0.0
         self._announced = -1
 
+    def speaking(self) -> bool:
+        """Whether there is anything left to be heard, be it paused."""
+        return self._playout.pending
+
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
         pcm = np.frombuffer(frame.data, np.int16).copy()

@@ -11,6 +11,7 @@ from livekit import rtc
 
 from appliance.errors import RoomError
 from appliance.metrics import frames_published
+from appliance.stage.echo import EchoCanceller
 from appliance.stage.output import Face, SpeechOutput
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Publisher:
         width, height = face.size
         self._audio = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
         self._video = rtc.VideoSource(width, height)
+        self.echo = EchoCanceller(RATE_HZ)
         self.output = SpeechOutput(face, rate_hz=RATE_HZ, fps=options.fps, on_clear=self._clear)
         self._shows: set[asyncio.TimerHandle] = set()
         self._task: asyncio.Task[None] | None = None
@@ -111,6 +113,7 @@ class Publisher:
             if chunk or piece == 0:
                 self._show_soon((chunk.segment, chunk.index) if chunk else None)
             pcm = chunk.pcm if chunk else silence
+            self.echo.play(pcm)
             await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
             if chunk is None:
                 await asyncio.sleep(self._audio.queued_duration - IDLE_QUEUE_S)

@@ -1,0 +1,72 @@
+"""The avatar's own voice in the visitor's microphone."""
+
+from __future__ import annotations
+
+import numpy as np
+from livekit import rtc
+
+from appliance.stage.echo import EchoCanceller
+
+PLAYED_HZ, HEARD_HZ = 24_000, 16_000
+RATIO = PLAYED_HZ // 8_000, HEARD_HZ // 8_000
+
+
+def _voice(seconds: float, seed: int = 0) -> np.ndarray:
+    """Something like speech at 8 kHz: noise in syllables, (n,) float in [-1, 1]."""
+    n = int(seconds * 8_000)
+    syllables = np.maximum(np.sin(np.arange(n) / 8_000 * 2 * np.pi * 4), 0)
+    return np.random.default_rng(seed).normal(0, 0.12, n) * syllables
+
+
+def _at(voice: np.ndarray, times: int) -> np.ndarray:
+    return (np.repeat(voice, times) * 32767).clip(-32768, 32767).astype(np.int16)
+
+
+def _through(played: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """Both sides at a visit's pace, 20 ms at a time."""
+    canceller = EchoCanceller(PLAYED_HZ)
+    out: list[np.ndarray] = []
+    for i in range(len(heard) // 320):
+        canceller.play(played[i * 480 : (i + 1) * 480])
+        frame = rtc.AudioFrame(heard[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320)
+        out.append(np.frombuffer(canceller._process(frame).data, np.int16))
+    return np.concatenate(out)
+
+
+def _level_db(pcm: np.ndarray) -> float:
+    return float(10 * np.log10(np.square(pcm.astype(float)).mean() + 1))
+
+
+def test_the_echo_goes() -> None:
+    voice = _voice(6.0)
+    late = np.concatenate([np.zeros(1_200), voice])[: len(voice)] * 0.3  # 150 ms, 10 dB
+    heard = _at(late, RATIO[1])
+    left = _through(_at(voice, RATIO[0]), heard)
+    assert _level_db(left[3 * HEARD_HZ :]) < _level_db(heard[3 * HEARD_HZ :]) - 15
+
+
+def test_a_visitor_without_an_echo_is_left_as_he_is() -> None:
+    voice, visitor = _voice(6.0), _voice(6.0, seed=1)
+    visitor[: 3 * 8_000] = 0  # the avatar has spoken for a while, and was not heard
+    heard = _at(visitor, RATIO[1])[: 4 * HEARD_HZ]
+    assert np.array_equal(_through(_at(voice, RATIO[0]), heard), heard)
+
+
+def test_nothing_is_touched_while_the_avatar_is_silent() -> None:
+    heard = _at(_voice(1.0), RATIO[1])
+    assert np.array_equal(_through(np.zeros(24_000, np.int16), heard), heard)
+
+
+def test_an_echo_is_still_expected_a_second_after_the_voice() -> None:
+    canceller = EchoCanceller(PLAYED_HZ)
+    voice = _voice(3.0)
+    played, heard = _at(voice, RATIO[0]), _at(voice * 0.3, RATIO[1])
+    for i in range(len(heard) // 320):
+        canceller.play(played[i * 480 : (i + 1) * 480])
+        canceller._process(rtc.AudioFrame(heard[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320))
+    assert canceller.echo
+    frame = rtc.AudioFrame(bytes(640), HEARD_HZ, 1, 320)
+    assert canceller._process(frame) is not frame
+    for _ in range(50):
+        canceller.play(np.zeros(480, np.int16))
+    assert canceller._process(frame) is frame
