@@ -7,6 +7,7 @@ import importlib
 
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
+    "tts": "first sound, speed and samples of the voice",
 }
 
 
