@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import importlib
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,8 @@ class Parts:
     """Starts the engines of all configured providers; blocking."""
     serve: Callable[[Config, Engines, Mapping[str, Path], Persona], Serve]
     """Makes the function that serves one visit; blocking."""
+    prepare: Callable[[Engines, Persona, Callable[[], bool]], Coroutine[None, None, None]] | None = None
+    """Has ready beforehand what the persona is known to say, while the last argument says that nobody is there."""
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class Daemon:
         self._worker: Worker | None = None
         self._rooms: Rooms | None = None
         self._janitor: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Task[None] | None = None
         self._reserved = asyncio.Event()
         self._stopping = False
 
@@ -155,6 +158,9 @@ class Daemon:
             self._worker, self._rooms = _join(self.sfu, self.admission, serve, self._clock)
             await self._worker.start()
         self._janitor = asyncio.create_task(self._clear_no_shows(), name="no-shows")
+        if parts.prepare is not None:
+            prepare = parts.prepare(self.engines, persona, lambda: bool(self.admission.taken(self._clock())))
+            self._preparing = asyncio.create_task(prepare, name="prepare")
         logger.info("ready for visitors", extra={"visitors_max": config.session.visitors_max})
 
     async def stop(self, deadline_s: float = 9.0) -> bool:
@@ -165,9 +171,10 @@ class Daemon:
         """
         self._stopping = True
         until_s = self._clock() + deadline_s
-        if self._janitor is not None:
-            self._janitor.cancel()
-            await asyncio.gather(self._janitor, return_exceptions=True)
+        tasks = [task for task in (self._janitor, self._preparing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         clean = True
         if self._worker is not None:
             clean = await self._worker.stop(deadline_s * 2 / 3)
@@ -305,13 +312,19 @@ def _real_parts() -> Parts:
     from appliance.bundles.verify import files
     from appliance.personas.persona import load
 
-    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve)
+    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve, prepare=_prepare)
 
 
 def _warm_up(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> None:
     from appliance.providers import warm_up
 
     warm_up(config, engines, files, persona)
+
+
+async def _prepare(engines: Engines, persona: Persona, busy: Callable[[], bool]) -> None:
+    from appliance.voice.plugin import prepare_speech
+
+    await prepare_speech(engines, persona, busy)
 
 
 def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> Serve:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,30 @@ async def test_it_stops_in_time_with_a_visitor_in_the_room(config: Config, stubb
         assert visit.ended == 1
         assert not Path(f"/proc/{pid}").exists()
         await room.disconnect()
+
+
+@pytest.mark.slow
+async def test_speech_is_prepared_once_visitors_can_come_and_the_stop_breaks_it_off(config: Config) -> None:
+    seen: list[bool] = []
+    ended = asyncio.Event()
+
+    async def prepare(engines: Engines, persona: Persona, busy: Callable[[], bool]) -> None:
+        assert engines is daemon.engines
+        assert persona is daemon.persona
+        try:
+            while not seen or not seen[-1]:
+                seen.append(busy())
+                await asyncio.sleep(0.01)
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    daemon = Daemon(config, parts=replace(parts(), prepare=prepare))
+    await daemon.start()
+    await eventually(lambda: bool(seen))
+    assert not any(seen)
+    await daemon.invite()
+    await eventually(lambda: seen[-1])
+    assert not ended.is_set()
+    assert await daemon.stop()
+    assert ended.is_set()

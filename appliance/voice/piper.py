@@ -1,65 +1,39 @@
-"""The Piper engine: text comes in, speech goes out clause by clause, with the times of its phonemes."""
+"""The Piper engine: text comes in, speech goes out chunk by chunk, with the times of its phonemes and words."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxruntime
-from piper import PiperVoice, SynthesisConfig
+from piper import PiperVoice
 from piper.config import PiperConfig
 from piper.const import BOS, EOS, PAD
-from piper.patch_voice_with_alignment import add_alignment_output
 
 from appliance.config import VoiceConfig
-from appliance.engine import TurnId
 from appliance.errors import TTSError
+from appliance.voice.cutting import pieces
+from appliance.voice.loudness import gain, levelled, onset
 from appliance.voice.phonemes import PhonemeTime, phoneme_times
-from appliance.voice.text import CHARACTERS_MAX, clauses, speakable
+from appliance.voice.prepared import Prepared
+from appliance.voice.speech import SpeechAudio, SpeechRequest
+from appliance.voice.text import CHARACTERS_MAX, parts, speakable
+from appliance.voice.vits import Model, Samples, SplitModel, load
+from appliance.voice.words import WordTime, tokens, word_times
 
-logger = logging.getLogger(__name__)
-
-Samples = npt.NDArray[np.float32]
-
-_LEVEL = 0.1
-"""Loudness of speech: root mean square of what sounds, -20 dBFS. Piper itself scales every piece to its own peak, so
-that a quiet clause would jump out."""
-_PEAK = 0.97
 _LEAD_S = 0.02
-"""Silence kept before the first sound; the model makes 30 to 95 ms of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechRequest:
-    """Something to say."""
-
-    text: str
-    """One or more sentences, at most 20,000 characters."""
-    turn: TurnId
-    """The turn it belongs to."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechAudio:
-    """One clause, spoken."""
-
-    pcm: Samples
-    """(n,) float32 in [-1, 1], mono."""
-    rate_hz: int
-    """Samples a second."""
-    phonemes: tuple[PhonemeTime, ...]
-    """What sounds when, from the start of `pcm`; empty when the voice has no timing."""
-    text: str
-    """What is said."""
-    turn: TurnId
-    """The turn it belongs to."""
+"""Silence kept before the first sound of a piece; the model makes 30 to 95 ms of it."""
+_TRIAL = (
+    "This is what a sentence of the usual length sounds like.",
+    "Please take a seat in the waiting room, someone will be with you shortly.",
+    "How may I help you today?",
+)
+"""Said once at the start: to learn how loud the voice is, and so that the first visitor does not wait for memory."""
 
 
 def voice_rate_hz(onnx_file: Path) -> int:
@@ -74,6 +48,15 @@ def voice_rate_hz(onnx_file: Path) -> int:
     return rate_hz
 
 
+@dataclass(slots=True)
+class _Voice:
+    """What is there once the voice is open."""
+
+    piper: PiperVoice
+    model: Model
+    gain: float = 1.0
+
+
 class PiperEngine:
     """A Piper voice on the CPU."""
 
@@ -82,9 +65,10 @@ class PiperEngine:
         Args:
             onnx_file: the voice; its settings lie beside it under the same name and `.json`.
         """
+        self.prepared = Prepared()
         self._file = onnx_file
         self._config = config
-        self._voice: PiperVoice | None = None
+        self._voice: _Voice | None = None
 
     def load(self) -> None:
         """Open the voice.
@@ -95,19 +79,36 @@ class PiperEngine:
         settings = _settings(self._file)
         try:
             config = PiperConfig.from_dict(settings)
-            session = _session(self._file, self._config.threads)
+            model = load(self._file, self._config.threads)
         except Exception as error:  # onnx and onnxruntime raise protobuf's and pybind's own kinds
             raise _unreadable(self._file, error) from error
-        self._voice = PiperVoice(session=session, config=config)
+        piper = PiperVoice(session=cast("Any", None), config=config)  # for its phonemes; we run the model
+        self._voice = _Voice(piper, model)
 
     def warm_up(self) -> None:
-        """Say something short and something long, so that the first visitor does not wait for memory."""
-        for text in ("Hello.", "This is what a sentence of the usual length sounds like."):
-            for _ in self.synthesize(SpeechRequest(text, TurnId(0))):
-                pass
+        """Learn how loud the voice is, and see that its chunks are what it says in one piece."""
+        voice = self._opened()
+        spoken = [_ids(voice.piper, _phonemes(voice.piper, text)) for text in _TRIAL]
+        if isinstance(voice.model, SplitModel):
+            voice.model.check(spoken[1])
+        scales = (0.0, self._scales()[1], 0.0)  # without the model's noise, so that it is the same at every start
+        voice.gain = gain([chunk for ids in spoken for chunk in voice.model.speak(ids, scales).chunks])
+
+    def identity(self) -> str:
+        """Hash of all that decides how a text sounds."""
+        digest = hashlib.sha256()
+        for file in (self._file, _beside(self._file)):
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        digest.update(repr(self._scales()).encode())
+        return digest.hexdigest()
+
+    def level(self, pcm: Samples) -> Samples:
+        """The model's own sound as this engine gives it out."""
+        return levelled(pcm, self._opened().gain)
 
     def synthesize(self, request: SpeechRequest) -> Iterator[SpeechAudio | None]:
-        """Yield the speech clause by clause.
+        """Yield the speech in chunks; the first of each clause carries its phonemes and words.
 
         Raises:
             TTSError: codes unspeakable (no words in it that this voice can say), text-too-long, inference-failed.
@@ -119,50 +120,85 @@ class PiperEngine:
                 code="text-too-long",
                 hint="say it in parts",
             )
+        written: list[str] = []
         said = False
-        for clause in clauses(speakable(request.text, voice.config.espeak_voice)):
-            phonemes = _phonemes(voice, clause)
-            if not any(phoneme.isalpha() for phoneme in phonemes):
-                continue
-            pcm, times = self._say(phonemes, trimmed=not said)
-            said = True
-            yield SpeechAudio(pcm, voice.config.sample_rate, times, clause, request.turn)
+        for piece in pieces(request.text, begun=request.begun):
+            written += tokens(piece)
+            for part in parts(speakable(piece, voice.piper.config.espeak_voice)):
+                phonemes = _phonemes(voice.piper, part)
+                if any(phoneme.isalpha() for phoneme in phonemes):
+                    own, written = self._own(written, part)
+                    yield from self._clause(phonemes, own, request)
+                    said = True
         if not said:
             raise TTSError(
                 "there is nothing in the text that this voice can say",
                 code="unspeakable",
                 hint="use words of the voice's language",
             )
+        if written:
+            words = tuple(WordTime(word, 0.0, 0.0) for word in written)
+            empty = np.empty(0, np.float32)
+            yield SpeechAudio(empty, voice.piper.config.sample_rate, (), words, "".join(written), request.turn)
 
     def close(self) -> None:
         """Let the model go."""
         self._voice = None
 
-    def _opened(self) -> PiperVoice:
+    def _opened(self) -> _Voice:
         assert self._voice is not None, "load() comes first"
         return self._voice
 
-    def _say(self, phonemes: list[str], *, trimmed: bool) -> tuple[Samples, tuple[PhonemeTime, ...]]:
+    def _scales(self) -> tuple[float, float, float]:
+        config = self._opened().piper.config
+        return (config.noise_scale, config.length_scale * self._config.length_scale, config.noise_w_scale)
+
+    def _own(self, written: list[str], part: str) -> tuple[list[str], list[str]]:
+        """Of the words not said yet, those that are said with `part`; and the rest."""
+        left = len([word for word in part.split() if any(character.isalnum() for character in word)])
+        for index, word in enumerate(written):
+            if left <= 0 and self._n_words(word):
+                return written[:index], written[index:]
+            left -= self._n_words(word)
+        return written, []
+
+    def _n_words(self, word: str) -> int:
+        spoken = speakable(word, self._opened().piper.config.espeak_voice).split()
+        return len([part for part in spoken if any(character.isalnum() for character in part)])
+
+    def _weight(self, word: str) -> int:
+        """Phonemes of one written word."""
+        piper = self._opened().piper
+        return sum(p.isalpha() for p in _phonemes(piper, speakable(word, piper.config.espeak_voice)))
+
+    def _clause(self, phonemes: list[str], written: list[str], request: SpeechRequest) -> Iterator[SpeechAudio]:
         voice = self._opened()
-        ids = voice.phonemes_to_ids(phonemes)
-        scales = SynthesisConfig(length_scale=voice.config.length_scale * self._config.length_scale)
-        made: Any = voice.phoneme_ids_to_audio(ids, scales, include_alignments=True)
-        pcm: Samples = np.atleast_1d(made[0]).astype(np.float32)
-        n_samples = None if made[1] is None else _per_symbol(voice.config, phonemes, np.atleast_1d(made[1]))
-        if trimmed:
-            n_cut = max(0, _onset(pcm) - int(_LEAD_S * voice.config.sample_rate))
-            if n_samples is not None:
-                n_cut = min(n_cut, n_samples[0])
-                n_samples[0] -= n_cut
-            pcm = pcm[n_cut:]
-        times: tuple[PhonemeTime, ...] = ()
-        if n_samples is not None:
-            times = phoneme_times([BOS, *phonemes, EOS], n_samples, voice.config.sample_rate)
-        return _levelled(pcm), times
+        config = voice.piper.config
+        utterance = voice.model.speak(_ids(voice.piper, phonemes), self._scales())
+        n_samples = None
+        if utterance.frames is not None:
+            n_samples = _per_symbol(config, phonemes, utterance.frames * config.hop_length)
+        text = "".join(written)
+        first = True
+        for made in utterance.chunks:
+            pcm = levelled(made, voice.gain)
+            times: tuple[PhonemeTime, ...] = ()
+            words: tuple[WordTime, ...] = ()
+            if first:
+                symbols = [BOS, *phonemes, EOS]
+                pcm, n_samples = _trimmed(pcm, n_samples, config.sample_rate)
+                if n_samples is not None:
+                    times = phoneme_times(symbols, n_samples, config.sample_rate)
+                known = n_samples or [len(pcm) // len(symbols)] * len(symbols)
+                spoken = [self._n_words(word) > 0 for word in written]
+                timed = list(zip(symbols, known, strict=True))
+                words = word_times(written, spoken, timed, config.sample_rate, self._weight)
+            yield SpeechAudio(pcm, config.sample_rate, times, words, text if first else "", request.turn)
+            first = False
 
 
 def _settings(onnx_file: Path) -> dict[str, Any]:
-    file = onnx_file.with_name(onnx_file.name + ".json")
+    file = _beside(onnx_file)
     for needed in (onnx_file, file):
         if not needed.is_file():
             raise TTSError(f"there is no {needed}", code="model-missing", hint="run `appliance models fetch`")
@@ -172,25 +208,14 @@ def _settings(onnx_file: Path) -> dict[str, Any]:
         raise _unreadable(file, error) from error
 
 
+def _beside(onnx_file: Path) -> Path:
+    return onnx_file.with_name(onnx_file.name + ".json")
+
+
 def _unreadable(file: Path, why: object) -> TTSError:
     return TTSError(
         f"{file} is no readable Piper voice: {why}", code="model-unreadable", hint="run `appliance models verify`"
     )
-
-
-def _session(file: Path, threads: int) -> onnxruntime.InferenceSession:
-    """The model with the durations of its phonemes as a second output, and no more threads than it is given."""
-    model = onnx.load(str(file))
-    try:
-        add_alignment_output(model)
-    except ValueError:  # it has that output already, or its graph is none of Piper's usual ones
-        logger.info("the voice is used as it is: phoneme times may be missing")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _phonemes(voice: PiperVoice, clause: str) -> list[str]:
@@ -199,6 +224,10 @@ def _phonemes(voice: PiperVoice, clause: str) -> list[str]:
     for sentence in voice.phonemize(clause):
         phonemes += [" ", *sentence] if phonemes else sentence
     return [phoneme for phoneme in phonemes if phoneme in voice.config.phoneme_id_map]
+
+
+def _ids(voice: PiperVoice, phonemes: list[str]) -> Sequence[int]:
+    return voice.phonemes_to_ids(phonemes)
 
 
 def _per_symbol(config: PiperConfig, phonemes: list[str], n_samples: npt.NDArray[np.int64]) -> list[int] | None:
@@ -211,16 +240,10 @@ def _per_symbol(config: PiperConfig, phonemes: list[str], n_samples: npt.NDArray
     return [int(part.sum()) for part in np.split(n_samples, ends)]
 
 
-def _onset(pcm: Samples) -> int:
-    """Index of the first sample that can be heard."""
-    heard = np.abs(pcm) > 0.02 * np.abs(pcm).max(initial=0.0)
-    return int(heard.argmax())
-
-
-def _levelled(pcm: Samples) -> Samples:
-    """`pcm` at the house's loudness, never clipped."""
-    peak = float(np.abs(pcm).max(initial=0.0))
-    if peak < 1e-4 or not np.isfinite(peak):
-        return np.nan_to_num(pcm)
-    sounding = np.square(pcm[np.abs(pcm) > 0.05 * peak]).mean()
-    return (pcm * min(_LEVEL / float(np.sqrt(sounding)), _PEAK / peak)).astype(np.float32)
+def _trimmed(pcm: Samples, n_samples: list[int] | None, rate_hz: int) -> tuple[Samples, list[int] | None]:
+    """The first chunk without the silence before the first sound, which belongs to the first symbol."""
+    n_cut = max(0, min(onset(pcm) - int(_LEAD_S * rate_hz), len(pcm) - 1))
+    if n_samples is None:
+        return pcm[n_cut:], None
+    n_cut = min(n_cut, n_samples[0])
+    return pcm[n_cut:], [n_samples[0] - n_cut, *n_samples[1:]]

@@ -1,4 +1,4 @@
-"""A voice that hums: one clause a sentence, a tenth of a second a letter, with exact phoneme times."""
+"""A voice that hums: two chunks a clause, a tenth of a second a letter, with exact times of phonemes and words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from appliance.errors import TTSError
+from appliance.voice.cutting import pieces
 from appliance.voice.phonemes import phoneme_times
-from appliance.voice.piper import SpeechAudio, SpeechRequest
-from appliance.voice.text import clauses, speakable
+from appliance.voice.speech import SpeechAudio, SpeechRequest
+from appliance.voice.text import speakable
+from appliance.voice.words import WordTime, tokens
 
 
 class FakePiper:
@@ -18,7 +20,7 @@ class FakePiper:
     def __init__(self, *, rate_hz: int = 22_050, letter_s: float = 0.1, error: TTSError | None = None) -> None:
         """
         Args:
-            error: what the second clause of every request ends in.
+            error: what the second chunk of every clause ends in.
         """
         self.rate_hz = rate_hz
         self.error = error
@@ -36,26 +38,36 @@ class FakePiper:
 
     def synthesize(self, request: SpeechRequest) -> Iterator[SpeechAudio | None]:
         assert self.loaded
-        n_said = 0
+        said = False
         try:
-            for clause in clauses(speakable(request.text, "en-us")):
-                if n_said and self.error:
-                    raise self.error
-                yield self._hum(clause, request)
-                n_said += 1
+            for piece in pieces(request.text, begun=request.begun):
+                if speakable(piece, "en-us"):
+                    self.said.append(piece.strip())
+                    first, second = self._hum(piece, request)
+                    yield first
+                    said = True
+                    if self.error:
+                        raise self.error
+                    yield second
         except GeneratorExit:
             self.cancelled += 1
             raise
-        if not n_said:
+        if not said:
             raise TTSError("there is nothing to say", code="unspeakable")
 
     def close(self) -> None:
         self.loaded = False
 
-    def _hum(self, clause: str, request: SpeechRequest) -> SpeechAudio:
-        self.said.append(clause)
+    def _hum(self, clause: str, request: SpeechRequest) -> tuple[SpeechAudio, SpeechAudio]:
         letters = [letter.lower() for letter in clause if letter.isalnum()]
         n = self._n_letter * len(letters)
         pcm = (0.3 * np.sin(np.arange(n) * 2 * np.pi * 220 / self.rate_hz)).astype(np.float32)
         times = phoneme_times(letters, [self._n_letter] * len(letters), self.rate_hz)
-        return SpeechAudio(pcm, self.rate_hz, times, clause, request.turn)
+        words: list[WordTime] = []
+        at_s = 0.0
+        for word in tokens(clause):
+            end_s = at_s + sum(letter.isalnum() for letter in word) * self._n_letter / self.rate_hz
+            words.append(WordTime(word, at_s, end_s))
+            at_s = end_s
+        first = SpeechAudio(pcm[: n // 2], self.rate_hz, times, tuple(words), clause, request.turn)
+        return first, SpeechAudio(pcm[n // 2 :], self.rate_hz, (), (), "", request.turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,14 +21,27 @@ from appliance.ears.whisper import Utterance, WhisperEngine
 from appliance.engine import TurnId
 from appliance.errors import TTSError
 from appliance.voice.phonemes import SILENCE
-from appliance.voice.piper import PiperEngine, SpeechAudio, SpeechRequest, voice_rate_hz
+from appliance.voice.piper import PiperEngine, voice_rate_hz
+from appliance.voice.speech import SpeechAudio, SpeechRequest
+from tests.models.vits import write_vits
 from tests.models.voice import FRAMES, HOP, RATE_HZ, write_voice
 
 
-def say(engine: PiperEngine, text: str) -> list[SpeechAudio]:
+def chunks(engine: PiperEngine, text: str) -> list[SpeechAudio]:
     items = list(engine.synthesize(SpeechRequest(text, TurnId(3))))
     assert all(item is not None for item in items)
     return items  # type: ignore[return-value]
+
+
+def say(engine: PiperEngine, text: str) -> list[SpeechAudio]:
+    """The speech clause by clause."""
+    clauses: list[SpeechAudio] = []
+    for chunk in chunks(engine, text):
+        if chunk.text:
+            clauses.append(chunk)
+        else:
+            clauses[-1] = replace(clauses[-1], pcm=np.concatenate([clauses[-1].pcm, chunk.pcm]))
+    return clauses
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +74,7 @@ def test_phonemes_cover_the_sound_exactly(tone: PiperEngine) -> None:
 
 def test_every_clause_has_the_same_loudness_and_never_clips(tone: PiperEngine) -> None:
     for speech in say(tone, "One. Two, and a much longer sentence follows here. Three!"):
+        # a sine's root mean square, less of what is left out as not sounding
         assert np.sqrt(np.square(speech.pcm).mean()) == pytest.approx(0.1, rel=0.05)
         assert np.abs(speech.pcm).max() <= 0.97
 
@@ -70,6 +85,53 @@ def test_the_first_clause_is_there_before_the_rest_is_made(tone: PiperEngine) ->
     assert first is not None
     assert first.text == "Take a seat in the room,"
     clauses.close()
+
+
+def test_what_was_cut_before_is_not_cut_again(tone: PiperEngine) -> None:
+    text = "Take a seat in the room, someone will be with you shortly."
+    (speech,) = tone.synthesize(SpeechRequest(text, TurnId(0), begun=True))
+    assert speech is not None
+    assert speech.text == text
+
+
+def test_words_add_up_to_the_text_and_lie_in_the_sound(tone: PiperEngine) -> None:
+    text = " Hello,  there 🙂 20 °C — e.g. at noon. Don't\nstay!  你好 "
+    clauses = say(tone, text)
+    assert "".join(word.text for speech in clauses for word in speech.words) == text
+    for speech in clauses:
+        assert "".join(word.text for word in speech.words) == speech.text
+        edges = [edge for word in speech.words for edge in (word.start_s, word.end_s)]
+        assert edges == sorted(edges)
+        assert 0.0 <= edges[0] <= edges[-1] <= len(speech.pcm) / RATE_HZ + 1e-9
+    hello = clauses[0].words[0]
+    h, o = clauses[0].phonemes[1], clauses[0].phonemes[5]  # həlˈoʊ
+    assert (hello.start_s, hello.end_s) == pytest.approx((h.start_s, o.end_s), abs=2 * FRAMES * HOP / RATE_HZ)
+
+
+def test_a_clause_comes_in_chunks_that_are_one_whole(tmp_path: Path) -> None:
+    engine = PiperEngine(write_vits(tmp_path), VoiceConfig())
+    engine.load()
+    engine.warm_up()
+    made = chunks(engine, "Please take a seat in the waiting room.")
+    assert len(made) > 2
+    assert [bool(chunk.words) for chunk in made] == [True] + [False] * (len(made) - 1)
+    assert [bool(chunk.phonemes) for chunk in made] == [True] + [False] * (len(made) - 1)
+    total_s = sum(len(chunk.pcm) for chunk in made) / RATE_HZ
+    assert made[0].phonemes[-1].end_s == pytest.approx(total_s, abs=1e-9)
+    assert all(np.abs(chunk.pcm).max() < 0.97 for chunk in made)
+    engine.close()
+
+
+def test_two_voices_and_two_speeds_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    files = [write_voice(tmp_path), write_vits(tmp_path / "other")]
+    engines = [PiperEngine(file, VoiceConfig(length_scale=scale)) for file in files for scale in (1.0, 1.5)]
+    for engine in engines:
+        engine.load()
+    assert len({engine.identity() for engine in engines}) == 4
+    again = PiperEngine(files[0], VoiceConfig())
+    again.load()
+    assert again.identity() == engines[0].identity()
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "🙂", "你好", "\x00\x1b", "[[]]", "---"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.voice.text import clauses, speakable
+from appliance.voice.text import parts, speakable
 
 
 @pytest.mark.parametrize(
@@ -52,45 +52,23 @@ def test_a_letter_without_end_is_short() -> None:
     assert max(map(len, speakable("abc" * 3000, "en-us").split())) == 40
 
 
-def test_a_short_sentence_is_one_clause() -> None:
-    assert list(clauses("Good morning, and welcome to us.")) == ["Good morning, and welcome to us."]
+def test_lines_are_apart_and_long_ones_are_cut() -> None:
+    assert parts("Good morning.\nHow are you?") == ["Good morning.", "How are you?"]
+    cut = parts(" ".join(["word"] * 100) + ".")
+    assert [len(part.split()) for part in cut] == [20] * 5
 
 
-def test_a_long_first_sentence_begins_with_a_short_clause() -> None:
-    text = "Please take a seat in the waiting room, someone will be with you shortly, I promise."
-    assert list(clauses(text)) == [
-        "Please take a seat in the waiting room,",
-        "someone will be with you shortly, I promise.",
-    ]
-
-
-def test_one_word_is_too_short_to_stand_alone() -> None:
-    first = next(clauses("Well, as far as I know the pharmacy is on the ground floor."))
-    assert first != "Well,"
-
-
-def test_sentences_are_apart_and_numbers_are_whole() -> None:
-    assert list(clauses("It costs 1,000.50 euros. Is that all? Yes!\nNext line")) == [
-        "It costs 1,000.50 euros.",
-        "Is that all?",
-        "Yes!",
-        "Next line",
-    ]
-
-
-def test_a_sentence_without_a_comma_is_cut_all_the_same() -> None:
-    cut = list(clauses(" ".join(["word"] * 100) + "."))
-    assert all(len(clause.split()) <= 24 for clause in cut)
-    assert sum(len(clause.split()) for clause in cut) == 100
+def test_the_longest_part_is_whole() -> None:
+    assert len(parts(" ".join(["word"] * 24))) == 1
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
-def test_no_word_is_lost_between_text_and_clauses(text: str) -> None:
+def test_no_word_is_lost_between_text_and_parts(text: str) -> None:
     said = speakable(text, "en-us")
-    cut = list(clauses(said))
+    cut = parts(said)
     assert bool(cut) is bool(said)
     joined = "".join(character for character in "".join(cut) if character.isalnum())
     assert joined == "".join(character for character in said if character.isalnum())
-    assert all(len(clause.split()) <= 24 for clause in cut)
-    assert not any(ord(character) < 32 for clause in cut for character in clause)
+    assert all(len(part.split()) <= 24 for part in cut)
+    assert not any(ord(character) < 32 for part in cut for character in part)

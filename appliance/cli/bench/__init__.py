@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "sync": "lips against voice over a long time",
     "capacity": "how many visitors at once, what the next one is told, and whether any hears another",
     "churn": "what visits leave behind: memory, threads, descriptors",
+    "tts": "first sound, speed and samples of the voice",
 }
 
 
