@@ -162,6 +162,7 @@ class Session:
             tts=voice,
             vad=voice_activity,
             turn_handling=_turn_handling(config.session, endpointer),
+            use_tts_aligned_transcript=True,
             aec_warmup_duration=_ECHO_SETTLES_S,
             session_close_transcript_timeout=_LAST_WORDS_S,
         )
