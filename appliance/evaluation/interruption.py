@@ -40,7 +40,7 @@ _RESUMED_S = 2.6
 """Silence after which a disturbed answer is over: LiveKit waits 2 s before it goes on after a false interruption."""
 _CALM_S = 1.2
 _GREETED_S = 30.0
-_TALKS_S = 12.0
+_TALKS_S = 10.0
 """Longer than any answer that is disturbed, with a pause: an avatar that still speaks then talks with itself."""
 _CHARACTERS = 95
 """Answers of about so many characters take five or six seconds: long enough to be disturbed, no longer to wait for."""
