@@ -7,6 +7,7 @@ import importlib
 
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
+    "face": "a frame of the face, and its share of a core",
 }
 
 
