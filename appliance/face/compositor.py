@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from appliance.face.avatar import Avatar
 
 Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint16]
+_Weights = tuple[tuple[Words, Words], tuple[Words, Words]]
 
 EASE = (0.62, 0.26, 0.07)
 """What is left of the last mouth in the frames after speech ends: closed within 120 ms at 25 fps, without a snap."""
@@ -40,18 +42,27 @@ class Compositor:
             face = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
         return cast("Bytes", face)
 
+    def region(self, size: int) -> tuple[int, int, int, int]:
+        """The part of a net's picture of this size that `blend` needs: left, top, width and height.
+
+        It is the mouth's alone where faces are shown as large as they are drawn; what is resized is needed whole.
+        """
+        return self._mask(size).box if bool((self._avatar.boxes[:, 2] == size).all()) else (0, 0, size, size)
+
     def blend(self, index: int, face: Bytes, strength: float = 1.0) -> bytes:
-        """Put a face, (S, S, 3) uint8 BGR, into a frame; strength 0 leaves the frame as it is."""
+        """Put a face, (S, S, 3) uint8 BGR, or its `region`, into a frame; strength 0 leaves the frame as it is."""
         left, top, side = self._box(index)
         if strength <= 0:
             return self.idle(index)
-        if face.shape[0] != side:
-            face = cast("Bytes", cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC))
         mask = self._mask(side)
         x, y, width, height = mask.box
-        drawn = cv2.cvtColor(np.ascontiguousarray(face[y : y + height, x : x + width]), cv2.COLOR_BGR2YUV_I420)
+        if face.shape[:2] != (height, width):
+            if face.shape[0] != side:
+                face = cast("Bytes", cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC))
+            face = np.ascontiguousarray(face[y : y + height, x : x + width])
+        drawn = cast("Bytes", cv2.cvtColor(face, cv2.COLOR_BGR2YUV_I420))
         picture = self._frame(index).copy()
-        self._mix(picture, cast("Bytes", drawn), (left + x, top + y, width, height), mask.scaled(strength))
+        self._mix(picture, drawn, (left + x, top + y, width, height), mask.scaled(strength))
         return picture.tobytes()
 
     def ease(self, index: int, last: bytes) -> bytes:
@@ -73,6 +84,10 @@ class Compositor:
         self._given = picture.tobytes()
         return self._given
 
+    def at_rest(self, last: bytes) -> bool:
+        """Whether `last` came from `ease` and its mouth is closed."""
+        return last is self._given and self._eased >= len(EASE)
+
     def _frame(self, index: int) -> Bytes:
         return cast("Bytes", self._avatar.frames[index % self._avatar.n_frames])
 
@@ -85,7 +100,7 @@ class Compositor:
             self._masks[side] = _Mask(self._avatar.mask, side)
         return self._masks[side]
 
-    def _mix(self, picture: Bytes, drawn: Bytes, box: tuple[int, int, int, int], masks: tuple[Bytes, Bytes]) -> None:
+    def _mix(self, picture: Bytes, drawn: Bytes, box: tuple[int, int, int, int], masks: _Weights) -> None:
         """Blend an I420 piece of box's size into the picture, by the two masks of luma and chroma."""
         full, half = masks
         height = box[3]
@@ -114,20 +129,32 @@ class _Mask:
         self._half = np.asarray(
             cv2.resize(self._full, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8
         )
+        self._unscaled = _weights(self._full), _weights(self._half)
 
-    def scaled(self, strength: float) -> tuple[Bytes, Bytes]:
+    def scaled(self, strength: float) -> _Weights:
         """The luma and chroma masks, weakened."""
         if strength >= 1:
-            return self._full, self._half
+            return self._unscaled
         share = round(strength * 256)
         weaken = (np.arange(256) * share >> 8).astype(np.uint8)
-        return weaken[self._full], weaken[self._half]
+        return _weights(weaken[self._full]), _weights(weaken[self._half])
 
 
-def _lerp(target: Bytes, piece: Bytes, mask: Bytes) -> None:
-    """target += (piece - target) * mask / 255 in place, in 16-bit integers; mask 0 leaves a byte as it was."""
-    change = (piece.astype(np.int32) - target) * mask
-    target += ((change + np.where(change < 0, -127, 127)) / 255).astype(np.int8).view(np.uint8)
+def _weights(mask: Bytes) -> tuple[Words, Words]:
+    """What the new and the old byte count for, of 255."""
+    return mask.astype(np.uint16), (255 - mask).astype(np.uint16)
+
+
+def _lerp(target: Bytes, piece: Bytes, weights: tuple[Words, Words]) -> None:
+    """target += (piece - target) * mask / 255 in place, rounded to the nearest; mask 0 leaves a byte as it was."""
+    new, old = weights
+    total = target * old
+    total += piece * new
+    # (n + 128 + (n + 128 >> 8)) >> 8 is n / 255, rounded, for every n up to 255 * 255: it stays below 2 ** 16.
+    total += 128
+    total += total >> 8
+    total >>= 8
+    target[:] = total
 
 
 def _planes(picture: Bytes, height: int) -> tuple[Bytes, Bytes, Bytes]:

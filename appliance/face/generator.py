@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from appliance.clock import Clock, monotonic
 from appliance.context import Context
 from appliance.engine import Call, Streams
 from appliance.errors import EngineError
@@ -29,8 +30,10 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 50
 """Most pictures rendered and not yet shown, 0.4 MB each at 512x512: two seconds at 25 fps."""
-FIRST_BATCH, BATCH = 4, 25
-"""Windows in an utterance's first request, so that it starts at once, and in the others."""
+REQUEST = 25
+"""Most windows in one request: the engine draws them as they are due."""
+HELD = b""
+"""What is kept of a picture that is not drawn: the one before it is shown for longer."""
 _SHORT = 4
 """Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
 
@@ -50,6 +53,8 @@ class _Utterance:
     n_windows: int = 0
     rendered: dict[int, bytes] = field(default_factory=dict)
     flushed: bool = False
+    still: bool = False
+    """Nothing of it is drawn any more, and the head does not move."""
     shown: int = -1
     """Last chunk that was shown."""
     task: asyncio.Task[None] | None = None
@@ -63,7 +68,13 @@ class FaceGenerator:
     """The face of one session. Not thread-safe: it lives on the session's loop."""
 
     def __init__(
-        self, renderer: FaceRenderer, bridge: Streams[RenderRequest, RenderedFrame], context: Context, *, fps: int
+        self,
+        renderer: FaceRenderer,
+        bridge: Streams[RenderRequest, tuple[RenderedFrame, ...]],
+        context: Context,
+        *,
+        fps: int,
+        clock: Clock = monotonic,
     ) -> None:
         """
         Args:
@@ -74,6 +85,10 @@ class FaceGenerator:
         self._bridge = bridge
         self._context = context
         self._fps = fps
+        self._clock = clock
+        self._drawn_fps = fps
+        self._still = False
+        self._tick = 0
         self._index = 0
         self._utterances: dict[int, _Utterance] = {}
         self._last = b""
@@ -86,6 +101,24 @@ class FaceGenerator:
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self._renderer.avatar.width, self._renderer.avatar.height
+
+    @property
+    def fps(self) -> int:
+        """Pictures a second that are drawn, 1 to the avatar's own; those between are held. From the next request on."""
+        return self._drawn_fps
+
+    @fps.setter
+    def fps(self, fps: int) -> None:
+        self._drawn_fps = min(max(fps, 1), self._fps)
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing is drawn and nothing moves. From the next request on; an utterance that began so stays so."""
+        return self._still
+
+    @still.setter
+    def still(self, still: bool) -> None:
+        self._still = still
 
     def push(self, segment: int, pcm: npt.NDArray[np.int16], rate_hz: int) -> None:
         """Speech of utterance `segment`, (n,) int16, before it is heard."""
@@ -120,7 +153,8 @@ class FaceGenerator:
         if key is None or utterance is None:
             return self._silent()
         index = key[1]
-        self._index = utterance.base + index
+        if not utterance.still:
+            self._index = utterance.base + index
         utterance.shown = index
         if not utterance.flushed and utterance.n_windows - index <= _SHORT:
             self._complete(utterance)
@@ -132,6 +166,8 @@ class FaceGenerator:
         if picture is None:
             frames_late.inc()
             return self._last
+        if picture == HELD:
+            return self._motionless() if utterance.still else self._last
         self._last = picture
         return picture
 
@@ -158,16 +194,30 @@ class FaceGenerator:
 
     def _silent(self) -> bytes:
         """The next idle picture; the loop holds still in a pause of the speech, whose pictures are already drawn."""
+        if self._still:
+            return self._motionless()
         if all(u.flushed and u.shown >= u.n_windows - 1 for u in self._utterances.values()):
             self._index += 1
+        self._tick += 1
+        if self._last and not self._in_step(self._tick) and self._compositor.at_rest(self._last):
+            return self._last
+        return self._motionless()
+
+    def _motionless(self) -> bytes:
+        """The idle picture of now; a mouth that was open closes."""
         self._last = self._compositor.ease(self._index, self._last or self._compositor.idle(self._index))
         return self._last
+
+    def _in_step(self, place: int) -> bool:
+        """Whether a picture belongs to this place of those that are drawn at the rate in force."""
+        return place * self._drawn_fps // self._fps != (place - 1) * self._drawn_fps // self._fps
 
     def _begin(self, segment: int, rate_hz: int) -> _Utterance:
         base = self._index + 1
         for earlier in self._utterances.values():
-            base = max(base, earlier.base + earlier.n_windows)
-        utterance = _Utterance(segment, base, self._mel(), Resampler(rate_hz, 16_000))
+            if not earlier.still:
+                base = max(base, earlier.base + earlier.n_windows)
+        utterance = _Utterance(segment, base, self._mel(), Resampler(rate_hz, 16_000), still=self._still)
         self._utterances[segment] = utterance
         utterance.task = asyncio.create_task(self._render(utterance), name="face-utterance")
         return utterance
@@ -196,15 +246,43 @@ class FaceGenerator:
                     utterance.work.clear()
                     await utterance.work.wait()
                     continue
-                n = min(len(utterance.windows), BATCH if done else FIRST_BATCH)
-                windows = np.stack([utterance.windows.popleft() for _ in range(n)])
-                request = RenderRequest(tuple(range(utterance.base + done, utterance.base + done + n)), windows)
-                async for rendered in self._bridge.stream(request, self._call()):
-                    utterance.rendered[rendered.index - utterance.base] = rendered.picture
+                count = min(len(utterance.windows), REQUEST)
+                request = self._request(utterance, done, count)
+                done += count
+                if request is None:
+                    continue
+                async for frames in self._bridge.stream(request, self._call()):
+                    utterance.rendered.update((frame.index - utterance.base, frame.picture) for frame in frames)
                     utterance.drawn.set()
-                done += n
         except EngineError as error:
             logger.warning("face not rendered", extra={"code": error.code, "turn": self._context.turn.current})
+
+    def _request(self, utterance: _Utterance, first: int, count: int) -> RenderRequest | None:
+        """Take the next windows; those whose pictures are not drawn are marked as held. None when none is drawn."""
+        utterance.still = utterance.still or self._still
+        places: list[int] = []
+        windows: list[Windows] = []
+        for place in range(first, first + count):
+            window = utterance.windows.popleft()
+            if utterance.still or not self._in_step(place):
+                utterance.rendered[place] = HELD
+            else:
+                places.append(place)
+                windows.append(window)
+        utterance.drawn.set()
+        if not places:
+            return None
+        indices = tuple(utterance.base + place for place in places)
+        return RenderRequest(indices, np.stack(windows), self._due_s(utterance, places[0]))
+
+    def _due_s(self, utterance: _Utterance, place: int) -> float:
+        """When a picture is shown, if nobody pauses: what is spoken before it comes first."""
+        before = sum(
+            max(earlier.n_windows - 1 - earlier.shown, 0)
+            for earlier in self._utterances.values()
+            if earlier.number < utterance.number
+        )
+        return self._clock() + (before + place - max(utterance.shown, 0)) / self._fps
 
     def _call(self) -> Call:
         return self._context.call(deadline_s=10.0)

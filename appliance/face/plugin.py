@@ -29,7 +29,7 @@ def create(section: FaceConfig, context: Context) -> FaceGenerator:
         if role not in files:
             raise BundleError(f"the bundle has no model for the role {role}", code="not-found")
 
-    def build() -> Bridge[RenderRequest, RenderedFrame]:
+    def build() -> Bridge[RenderRequest, tuple[RenderedFrame, ...]]:
         engine = FaceRenderer(files["face"], files["avatar"], section)
         return Bridge(
             "face", engine, engine.render, limits=Limits(waiting=_SESSIONS, active=_SESSIONS), error=AvatarError

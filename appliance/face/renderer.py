@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
 from pathlib import Path
+from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.clock import Clock, monotonic
 from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face.avatar import Avatar, load_avatar, portrait
 from appliance.face.compositor import Compositor
+from appliance.face.loop_net import LoopNet
 from appliance.face.mel import FLOOR, N_MELS, WINDOW, presence
 from appliance.face.net import FaceNet
 
 Floats = NDArray[np.float32]
+
+_PATIENCE = 1.5
+"""A frame that is due waits for others in its batch if that takes no longer than so many times its own drawing."""
+_FAR_BEHIND_S = 0.2
+"""Later than this, as many as possible are drawn at once."""
+_SILENT = 25
+"""Most silent frames of a request that wait to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class RenderRequest:
     """The running frame index of each window; the avatar's loop is walked with it."""
     windows: Floats
     """(n, 80, 16) mel windows in [-4, 4], one a frame."""
+    due_s: float = 0.0
+    """When the first one is shown, on the monotonic clock; 0 where all are wanted as soon as can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class RenderedFrame:
     """I420, height * 3 / 2 * width bytes."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     """What a request still needs of the net."""
 
@@ -61,15 +74,19 @@ class _Job:
 class FaceRenderer:
     """The engine of the face. `advance` runs one batch for all requests; frames that are due first go first."""
 
-    def __init__(self, net_path: Path, avatar_path: Path, config: FaceConfig) -> None:
+    def __init__(self, net_path: Path, avatar_path: Path, config: FaceConfig, *, clock: Clock = monotonic) -> None:
         """Note the files; `load` opens them."""
         self._paths = net_path, avatar_path
         self._config = config
-        self._net: FaceNet | None = None
+        self._clock = clock
+        self._net: LoopNet | None = None
+        self._window_offset_s = 0.0
         self._avatar: Avatar | None = None
         self._compositor: Compositor | None = None
         self._jobs: list[_Job] = []
         self._arrivals = 0
+        self._sizes = batch_sizes(config.batch_max, cuda=False)
+        self._cost_s: dict[int, float] = {}
 
     @property
     def avatar(self) -> Avatar:
@@ -81,7 +98,7 @@ class FaceRenderer:
     def window_offset_s(self) -> float:
         """What the net wants its windows to start at, seconds from the frame's time."""
         assert self._net is not None, "load() comes first"
-        return self._net.window_offset_s
+        return self._window_offset_s
 
     @cached_property
     def portrait(self) -> bytes:
@@ -95,66 +112,60 @@ class FaceRenderer:
             AvatarError: a file is missing, corrupt or of another kind.
         """
         net_path, avatar_path = self._paths
-        self._net = FaceNet(net_path, threads=self._config.threads)
+        net = FaceNet(net_path, threads=self._config.threads)
+        self._window_offset_s = net.window_offset_s
         self._avatar = load_avatar(avatar_path)
         if self._avatar.card.fps != self._config.fps:
             message = f"the avatar has {self._avatar.card.fps} frames a second, not {self._config.fps}"
             raise AvatarError(message, code="incompatible", hint="set fps in [face] to the avatar's")
+        cv2.setNumThreads(self._config.threads)
         self._compositor = Compositor(self._avatar)
+        crops = np.stack([self._compositor.crop(index, net.size) for index in range(self._avatar.n_frames)])
+        box = self._compositor.region(net.size)
+        self._net = LoopNet(net, crops, box, cache_mib=self._config.cache_mib)
+        self._sizes = batch_sizes(self._config.batch_max, cuda=self._net.cuda)
 
     def warm_up(self) -> None:
-        """Run every batch size once, so that the first visitor does not wait for allocations."""
-        for count in _sizes(self._config.batch_max):
-            self._draw([(0, np.full((N_MELS, WINDOW), FLOOR, np.float32))] * count)
+        """Run every batch size, so that the first visitor does not wait for allocations, and note what it takes."""
+        compositor = self._compositor
+        assert compositor is not None, "load() comes first"
+        silent = np.full((N_MELS, WINDOW), FLOOR, np.float32)
+        for count in self._sizes:
+            for _ in range(2):
+                started_s = self._clock()
+                for index, face in enumerate(self._draw([(index, silent) for index in range(count)])):
+                    compositor.blend(index, face)
+                self._cost_s[count] = self._clock() - started_s
 
     def close(self) -> None:
         """Let go of the models."""
         self._net = self._avatar = self._compositor = None
         self._jobs.clear()
 
-    def render(self, request: RenderRequest) -> Iterator[RenderedFrame | None]:
-        """Give the request's pictures in order; None while the next one waits for `advance`.
+    def render(self, request: RenderRequest) -> Rendering:
+        """Give the request's pictures in order, as many as there are at a time; None while the next one waits.
 
         Raises:
-            AvatarError: the windows do not fit their indices, or the net failed.
+            AvatarError: from the first step on: the windows do not fit their indices, or the net failed.
         """
-        if request.windows.shape != (len(request.indices), N_MELS, WINDOW):
-            message = f"{len(request.indices)} frames were asked for with windows {request.windows.shape}"
-            raise AvatarError(message, code="avatar-input")
-        if not np.isfinite(request.windows).all():
-            raise AvatarError("the windows hold values that are not finite", code="avatar-input")
-        self._arrivals += 1
-        job = _Job(request, presence(request.windows), self._arrivals)
-        self._jobs.append(job)
-        try:
-            given = 0
-            while given < len(request.indices):
-                if job.error is not None:
-                    raise job.error
-                self._pass_over_silence(job)
-                if job.done:
-                    given += 1
-                    yield job.done.pop(0)
-                else:
-                    yield None
-        finally:
-            if job in self._jobs:
-                self._jobs.remove(job)
+        return Rendering(self, request)
 
     def advance(self) -> None:
-        """Run the net once, for the frames of all requests that come first in their speech."""
+        """Run the net once, for the frames of all requests that are shown first."""
         for job in self._jobs:
             self._pass_over_silence(job)
-        ahead = [
-            (place - job.taken, job.arrived, place, job)
-            for job in self._jobs
-            if len(job.done) < self._config.batch_max  # nobody takes them: the others go on
-            for place in self._next_sounding(job)
-        ]
+        ahead = sorted(
+            (
+                (self._due_s(job, place), job.arrived, place, job)
+                for job in self._jobs
+                if len(job.done) < self._sizes[-1]  # nobody takes them: the others go on
+                for place in self._next_sounding(job)
+            ),
+            key=lambda item: item[:3],
+        )
         if not ahead:
             return
-        ahead.sort(key=lambda item: item[:3])
-        count = max(size for size in _sizes(self._config.batch_max) if size <= len(ahead))
+        count = self._batch(ahead[0][0] - self._clock(), len(ahead))
         chosen = [(place, job) for _, _, place, job in ahead[:count]]
         try:
             faces = self._draw([(job.request.indices[place], job.request.windows[place]) for place, job in chosen])
@@ -165,35 +176,42 @@ class FaceRenderer:
         for (place, job), face in zip(chosen, faces, strict=True):
             self._finish(job, place, face)
 
+    def _due_s(self, job: _Job, place: int) -> float:
+        indices = job.request.indices
+        return job.request.due_s + (indices[place] - indices[0]) / self._config.fps
+
+    def _batch(self, slack_s: float, waiting: int) -> int:
+        """How many frames to draw at once: small where the first one is due, else as many as are done before it is.
+
+        Far behind, what counts is how many are drawn a second.
+        """
+        alone_s = self._cost_s.get(1, 0.0)
+        limit_s = inf if slack_s < -_FAR_BEHIND_S else max(slack_s, _PATIENCE * alone_s)
+        return max(
+            size for size in self._sizes if size == 1 or (size <= waiting and self._cost_s.get(size, 0.0) <= limit_s)
+        )
+
     def _next_sounding(self, job: _Job) -> range:
         """The places of the job's next frames up to a silent one, which `_pass_over_silence` takes first."""
         stop = job.taken
-        while stop < len(job.strength) and stop - job.taken < self._config.batch_max and job.strength[stop] > 0:
+        while stop < len(job.strength) and stop - job.taken < self._sizes[-1] and job.strength[stop] > 0:
             stop += 1
         return range(job.taken, stop)
 
     def _pass_over_silence(self, job: _Job) -> None:
         compositor = self._compositor
         assert compositor is not None, "load() comes first"
-        # One at a time: idle pictures are free, and a long pause should not fill the memory.
-        if not job.done and job.taken < len(job.strength) and job.strength[job.taken] <= 0:
+        # A second's at most: idle pictures are next to free, and a long pause should not fill the memory.
+        while len(job.done) < _SILENT and job.taken < len(job.strength) and job.strength[job.taken] <= 0:
             index = job.request.indices[job.taken]
             job.taken += 1
             job.done.append(RenderedFrame(index, compositor.idle(index)))
 
     def _draw(self, frames: list[tuple[int, Floats]]) -> NDArray[np.uint8]:
-        """Run the net on (index, window) pairs: (B, S, S, 3) uint8 BGR."""
-        net, compositor = self._net, self._compositor
+        """Run the net on (index, window) pairs: (B, height, width, 3) uint8 BGR, what `blend` needs of its pictures."""
+        net = self._net
         assert net is not None, "load() comes first"
-        assert compositor is not None, "load() comes first"
-        crops = np.stack([compositor.crop(index, net.size) for index, _ in frames])
-        reference = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)).astype(np.float32) * np.float32(1 / 255)
-        target = reference.copy()
-        target[:, :, net.size // 2 :] = 0
-        mels = np.stack([window for _, window in frames])[:, None]
-        pictures = net.render(mels, np.concatenate([target, reference], 1))
-        rounded = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(rounded.transpose(0, 2, 3, 1))
+        return net.render(np.stack([window for _, window in frames]), np.array([index for index, _ in frames]))
 
     def _finish(self, job: _Job, place: int, face: NDArray[np.uint8]) -> None:
         compositor = self._compositor
@@ -202,7 +220,70 @@ class FaceRenderer:
         job.taken = place + 1
         job.done.append(RenderedFrame(index, compositor.blend(index, face, float(job.strength[place]))))
 
+    def begin(self, request: RenderRequest) -> _Job:
+        """Put a request among those that `advance` draws for; for `Rendering` alone."""
+        if request.windows.shape != (len(request.indices), N_MELS, WINDOW):
+            message = f"{len(request.indices)} frames were asked for with windows {request.windows.shape}"
+            raise AvatarError(message, code="avatar-input")
+        if not np.isfinite(request.windows).all():
+            raise AvatarError("the windows hold values that are not finite", code="avatar-input")
+        self._arrivals += 1
+        job = _Job(request, presence(request.windows), self._arrivals)
+        self._jobs.append(job)
+        return job
 
-def _sizes(most: int) -> list[int]:
-    """Batch sizes that are used: powers of two, so that the runtime sees few shapes."""
-    return [size for size in (1, 2, 4, 8) if size <= most] or [1]
+    def take(self, job: _Job) -> tuple[RenderedFrame, ...]:
+        """What is finished of a request; for `Rendering` alone."""
+        self._pass_over_silence(job)
+        done = tuple(job.done)
+        job.done.clear()
+        return done
+
+    def drop(self, job: _Job) -> None:
+        """Nobody waits for it any more; for `Rendering` alone."""
+        if job in self._jobs:
+            self._jobs.remove(job)
+
+
+class Rendering:
+    """The pictures of one request. It takes part in `advance` from the start, before the first step."""
+
+    def __init__(self, renderer: FaceRenderer, request: RenderRequest) -> None:
+        self._renderer = renderer
+        self._left = len(request.indices)
+        self._error: AvatarError | None = None
+        self._job: _Job | None = None
+        try:
+            self._job = renderer.begin(request)
+        except AvatarError as error:  # told with the first step, where the bridge expects it
+            self._error = error
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[RenderedFrame, ...] | None:
+        """The pictures that are finished; None when there are none yet."""
+        error = self._error or (self._job.error if self._job is not None else None)
+        if error is not None:
+            self.close()
+            raise error
+        if self._job is None or self._left == 0:
+            self.close()
+            raise StopIteration
+        done = self._renderer.take(self._job)
+        self._left -= len(done)
+        return done or None
+
+    def close(self) -> None:
+        """Nothing more of it is drawn."""
+        job, self._job, self._error = self._job, None, None
+        if job is not None:
+            self._renderer.drop(job)
+
+
+def batch_sizes(most: int, *, cuda: bool) -> tuple[int, ...]:
+    """Batch sizes that are used: powers of two, so that the runtime sees few shapes. A GPU's are not bound by `most`.
+
+    On a CPU more frames at once take as much longer, and keep others waiting.
+    """
+    return (1, 2, 4, 8, 16, 32, 64) if cuda else tuple(size for size in (1, 2, 4, 8) if size <= most) or (1,)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from appliance.face.avatar import Avatar, load_avatar
-from appliance.face.compositor import EASE, Compositor
+from appliance.face.compositor import EASE, Compositor, _lerp, _weights
 from tests.models import generate
 
 LEFT, TOP, SIZE = generate.BOX
@@ -71,6 +71,26 @@ def test_the_edge_has_no_seam(avatar: Avatar) -> None:
     for axis in (0, 1):
         steps = np.diff(after, axis=axis) - np.diff(before, axis=axis)
         assert np.abs(steps).max() <= 10
+
+
+def test_blending_rounds_to_the_nearest() -> None:
+    """Every mask with every distance, against the division that it stands for."""
+    old, new, mask = (axis.astype(np.uint8) for axis in np.mgrid[0:256:5, 0:256:3, 0:256:1])
+    target = old.reshape(52, -1).copy()
+    _lerp(target, new.reshape(52, -1), _weights(mask.reshape(52, -1)))
+    exact = old + (new.astype(float) - old) * mask / 255
+    assert np.array_equal(target, np.floor(exact + 0.5).astype(np.uint8).reshape(52, -1))
+
+
+def test_the_mouths_part_of_a_face_is_enough(avatar: Avatar) -> None:
+    compositor = Compositor(avatar)
+    face = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    x, y, width, height = compositor.region(SIZE)
+    assert 0 < width < SIZE
+    mouth = np.ascontiguousarray(face[y : y + height, x : x + width])
+    for strength in (0.4, 1.0):
+        assert compositor.blend(3, mouth, strength) == compositor.blend(3, face, strength)
+    assert compositor.region(2 * SIZE) == (0, 0, 2 * SIZE, 2 * SIZE), "what is resized is needed whole"
 
 
 def test_strength_weakens_the_mouth(avatar: Avatar) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from appliance.config import FaceConfig
 from appliance.face.compositor import Compositor
+from appliance.face.loop_net import face_input
 from appliance.face.mel import mel_windows
+from appliance.face.net import FaceNet
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 from appliance.face.training.visemes import PARAMETERS, SILENCE, Phone, tracks
 
@@ -41,7 +43,7 @@ def drawn(renderer: FaceRenderer, pcm: np.ndarray, *, first: int = 0) -> list[Re
         if item is None:
             renderer.advance()
         else:
-            frames.append(item)
+            frames.extend(item)
     return frames
 
 
@@ -80,6 +82,23 @@ def spoken(models: Path, text: str) -> tuple[np.ndarray, list[Phone]]:
     length = round(len(pcm) * 16000 / chunk.sample_rate)
     pcm = np.interp(np.arange(length) * chunk.sample_rate / 16000, np.arange(len(pcm)), pcm)
     return np.pad(pcm, 8000), phones
+
+
+def test_what_is_kept_of_the_frames_changes_no_pixel(renderer: FaceRenderer) -> None:
+    """The whole net on whole faces, rounded and blended, gives the same bytes as the halves on the mouth's box."""
+    net, compositor = FaceNet(NET), Compositor(renderer.avatar)
+    windows = np.random.default_rng(3).uniform(-4, 3, (24, 80, 16)).astype(np.float32)
+    indices = tuple(range(190, 214))
+    request = RenderRequest(indices, windows)
+    frames: list[RenderedFrame] = []
+    for item in renderer.render(request):
+        frames.extend(item or ())
+        renderer.advance()
+    for index, window, frame in zip(indices, windows, frames, strict=True):
+        face = face_input(compositor.crop(index, net.size)[None])
+        picture = net.render(window[None, None], face)[0].transpose(1, 2, 0)
+        whole = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+        assert frame.picture == compositor.blend(index, np.ascontiguousarray(whole))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "capacity": "how many visitors at once, what the next one is told, and whether any hears another",
     "churn": "what visits leave behind: memory, threads, descriptors",
     "tts": "first sound, speed and samples of the voice",
+    "face": "a frame of the face, and its share of a core",
 }
 
 

@@ -26,7 +26,7 @@ def rendered(renderer: FaceRenderer, pcm: Floats, *, fps: int) -> list[RenderedF
         if item is None:
             renderer.advance()
         else:
-            frames.append(item)
+            frames.extend(item)
     return frames
 
 

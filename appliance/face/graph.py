@@ -1,0 +1,157 @@
+"""A face net's graph in, two graphs out: what depends on the picture alone, and the rest, which reads that from banks.
+
+The picture half is run once for each frame of an avatar's loop; its results are kept, one bank a tensor, and the other
+half takes them by frame number. No arithmetic is changed: what is drawn is what the whole net draws, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx.utils import Extractor
+
+Box = tuple[int, int, int, int]
+
+INDEX, MOUTH, TOTAL = "loop.index", "loop.mouth", "loop.total"
+_OPSET_MIN = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """One tensor of the picture half for all frames of a loop."""
+
+    name: str
+    """The tensor's name in the net."""
+    values: NDArray[Any]
+    """(frames, ...) float32, or uint8 for 255ths."""
+
+    @property
+    def input(self) -> str:
+        """The input of the other half that takes it."""
+        return f"loop.bank.{self.name}"
+
+
+def opset(model: Any) -> int:
+    """The version of ONNX's own operators that a model uses."""
+    return max((item.version for item in model.opset_import if item.domain in {"", "ai.onnx"}), default=0)
+
+
+def supported(model: Any) -> bool:
+    """Whether the operators that are put behind the net exist in its version."""
+    return opset(model) >= _OPSET_MIN
+
+
+def frontier(model: Any, mel: str, face: str) -> list[str]:
+    """The tensors that depend on the picture alone and that the rest needs.
+
+    `[face]`, which cuts nothing off, where one of them is not a float32 tensor with one row a picture.
+    """
+    graph = shape_inference.infer_shapes(model).graph
+    kinds = {item.name: item.type.tensor_type for item in (*graph.value_info, *graph.input)}
+    needs: dict[str, frozenset[str]] = {mel: frozenset({mel}), face: frozenset({face})}
+    cut: dict[str, None] = {}
+    for node in graph.node:
+        inputs = frozenset[str]().union(*(needs.get(name, frozenset()) for name in node.input))
+        if mel in inputs:
+            cut.update((name, None) for name in node.input if needs.get(name) == frozenset({face}))
+        needs.update((name, inputs) for name in node.output)
+    pictures = needs.get(graph.output[0].name) == frozenset({face})
+    batch = kinds[face].shape.dim[0].dim_param
+    if pictures or not cut or not batch or not all(name in kinds and _by_row(kinds[name], batch) for name in cut):
+        return [face]
+    return list(cut)
+
+
+def _by_row(kind: Any, batch: str) -> bool:
+    dims = list(kind.shape.dim)
+    return kind.elem_type == TensorProto.FLOAT and bool(dims) and dims[0].dim_param == batch
+
+
+def picture_half(model: Any, face: str, cut: Sequence[str]) -> Any:
+    """The net from its picture input to the cut."""
+    return Extractor(shape_inference.infer_shapes(model)).extract_model([face], list(cut))
+
+
+def packed(values: NDArray[np.float32]) -> NDArray[Any]:
+    """The same values in a quarter of the space where they are all 255ths, as pieces of a picture are."""
+    if values.size and values.min() >= 0 and values.max() <= 1:
+        levels = np.rint(values * 255).astype(np.uint8)
+        if np.array_equal(levels * _SCALE, values):
+            return levels
+    return values
+
+
+_SCALE = np.float32(1 / 255)
+
+
+def other_half(model: Any, mel: str, banks: Sequence[Bank], box: Box) -> Any:
+    """The net from the cut on: mel and frame numbers in, (B, height, width, 3) uint8 of the picture's box out.
+
+    The second output is the sum of the box: not finite where the picture is not.
+    """
+    picture = model.graph.output[0].name
+    cut = [bank.name for bank in banks]
+    half = Extractor(shape_inference.infer_shapes(model)).extract_model([mel, *cut], [picture])
+    graph = half.graph
+    kept = [item for item in graph.input if item.name == mel]
+    del graph.input[:]
+    graph.input.extend([*kept, helper.make_tensor_value_info(INDEX, TensorProto.INT64, ["batch"])])
+    before: list[Any] = []
+    for bank in banks:
+        kind = TensorProto.UINT8 if bank.values.dtype == np.uint8 else TensorProto.FLOAT
+        graph.input.append(helper.make_tensor_value_info(bank.input, kind, bank.values.shape))
+        before += _taken(bank, kind)
+    nodes = [*before, *graph.node, *_quantised(picture, box)]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(_constants(box))
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info(MOUTH, TensorProto.UINT8, ["batch", box[3], box[2], 3]))
+    graph.output.append(helper.make_tensor_value_info(TOTAL, TensorProto.FLOAT, []))
+    onnx.checker.check_model(half)
+    return half
+
+
+def _taken(bank: Bank, kind: int) -> list[Any]:
+    """Nodes that take the frames' rows out of a bank, under the name that the net knows them by."""
+    if kind == TensorProto.FLOAT:
+        return [helper.make_node("Gather", [bank.input, INDEX], [bank.name], axis=0)]
+    levels, floats = f"{bank.input}.levels", f"{bank.input}.floats"
+    return [
+        helper.make_node("Gather", [bank.input, INDEX], [levels], axis=0),
+        helper.make_node("Cast", [levels], [floats], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [floats, "loop.scale"], [bank.name]),
+    ]
+
+
+def _quantised(picture: str, box: Box) -> list[Any]:
+    """Nodes that cut the box out and round it to bytes, as `clip(picture * 255 + 0.5, 0, 255)` does."""
+    return [
+        helper.make_node("Slice", [picture, "loop.from", "loop.to", "loop.axes"], ["loop.box"]),
+        helper.make_node("ReduceSum", ["loop.box"], [TOTAL], keepdims=0),
+        helper.make_node("Mul", ["loop.box", "loop.255"], ["loop.scaled"]),
+        helper.make_node("Add", ["loop.scaled", "loop.half"], ["loop.raised"]),
+        helper.make_node("Clip", ["loop.raised", "loop.0", "loop.255"], ["loop.clipped"]),
+        helper.make_node("Cast", ["loop.clipped"], ["loop.bytes"], to=TensorProto.UINT8),
+        helper.make_node("Transpose", ["loop.bytes"], [MOUTH], perm=[0, 2, 3, 1]),
+    ]
+
+
+def _constants(box: Box) -> list[Any]:
+    x, y, width, height = box
+    values: dict[str, NDArray[Any]] = {
+        "loop.from": np.array([y, x]),
+        "loop.to": np.array([y + height, x + width]),
+        "loop.axes": np.array([2, 3]),
+        "loop.255": np.float32(255).reshape(()),
+        "loop.0": np.float32(0).reshape(()),
+        "loop.half": np.float32(0.5).reshape(()),
+        "loop.scale": _SCALE.reshape(()),
+    }
+    return [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]

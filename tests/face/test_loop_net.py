@@ -1,0 +1,117 @@
+"""The net bound to a loop draws what the net draws, whether or not there is room for what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from appliance.errors import AvatarError
+from appliance.face import graph
+from appliance.face.loop_net import LoopNet, face_input
+from appliance.face.net import FaceNet, chosen_providers
+from tests.models import generate
+
+NET = generate.HERE / "grey_mouth.onnx"
+SIZE, FRAMES = 64, 11
+BOX = (6, 30, 40, 20)
+CROPS = np.random.default_rng(5).integers(0, 256, (FRAMES, SIZE, SIZE, 3), np.uint8)
+
+
+def windows(count: int) -> np.ndarray:
+    levels = np.linspace(-4, 4, count, dtype=np.float32)
+    return np.broadcast_to(levels[:, None, None], (count, 80, 16)).copy()
+
+
+def whole(net: FaceNet, mels: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    pictures = net.render(mels[:, None], face_input(CROPS[indices % FRAMES]))
+    x, y, width, height = BOX
+    rounded = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    return rounded[:, y : y + height, x : x + width]
+
+
+@pytest.mark.parametrize("cache_mib", [256, 0])
+def test_it_draws_what_the_net_draws(cache_mib: int) -> None:
+    net = FaceNet(NET)
+    bound = LoopNet(net, CROPS, BOX, cache_mib=cache_mib)
+    for indices in (np.array([3]), np.array([0, 10, 11, 25]), np.arange(30, 38)):
+        mels = windows(len(indices))
+        assert np.array_equal(bound.render(mels, indices), whole(net, mels, indices))
+
+
+def test_pieces_of_pictures_are_kept_as_bytes() -> None:
+    bound = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=0)
+    assert bound.cached_bytes == FRAMES * 6 * SIZE * SIZE
+    assert graph.packed(np.float32([0.5])).dtype == np.float32
+    assert graph.packed(np.float32([-1 / 255])).dtype == np.float32
+    assert graph.packed(np.arange(256, dtype=np.float32) * np.float32(1 / 255)).dtype == np.uint8
+
+
+def test_what_depends_on_the_picture_alone_is_cut_off(tmp_path: Path) -> None:
+    """face -> +1 -> x2, added to the mean of mel: the cut is behind x2."""
+    nodes = [
+        helper.make_node("Add", ["face", "one"], ["raised"]),
+        helper.make_node("Add", ["raised", "raised"], ["doubled"]),
+        helper.make_node("ReduceMean", ["mel"], ["level"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Add", ["doubled", "level"], ["picture"]),
+    ]
+    mel = helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["batch", 1, 80, 16])
+    face = helper.make_tensor_value_info("face", TensorProto.FLOAT, ["batch", 6, 64, 64])
+    out = helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["batch", 6, 64, 64])
+    one = onnx.numpy_helper.from_array(np.float32([1]), "one")
+    model = helper.make_model(helper.make_graph(nodes, "net", [mel, face], [out], [one]))
+    del model.opset_import[:]
+    model.opset_import.append(helper.make_opsetid("", 17))
+    assert graph.frontier(model, "mel", "face") == ["doubled"]
+    half = graph.picture_half(model, "face", ["doubled"])
+    assert [node.op_type for node in half.graph.node] == ["Add", "Add"]
+    for item in (mel, face, out):
+        item.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed = helper.make_model(helper.make_graph(nodes, "net", [mel, face], [out], [one]))
+    assert graph.frontier(fixed, "mel", "face") == ["face"], "a net for one picture at a time is left whole"
+
+
+def test_a_picture_that_is_not_finite_is_refused() -> None:
+    net = FaceNet(NET)
+    for weight in net.model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float32:
+            weight.CopyFrom(onnx.numpy_helper.from_array(np.full_like(values, np.nan), weight.name))
+    with pytest.raises(AvatarError) as caught:
+        LoopNet(net, CROPS, BOX, cache_mib=1).render(windows(2), np.arange(2))
+    assert caught.value.code == "inference-failed"
+
+
+@pytest.mark.parametrize("mels", [np.full((1, 80, 16), np.nan, np.float32), np.zeros((1, 80, 15), np.float32)])
+def test_wrong_windows_are_refused(mels: np.ndarray) -> None:
+    with pytest.raises(AvatarError) as caught:
+        LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=1).render(mels, np.arange(1))
+    assert caught.value.code == "avatar-input"
+
+
+@pytest.mark.parametrize(
+    ("available", "names"),
+    [
+        (["AzureExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"]),
+        (
+            ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+            ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        ),
+    ],
+)
+def test_a_gpu_is_used_where_the_runtime_has_one(available: list[str], names: list[str]) -> None:
+    assert [name for name, _ in chosen_providers(available)] == names
+
+
+@pytest.mark.gpu
+def test_a_gpu_draws_what_the_cpu_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    mels, indices = windows(64), np.arange(64)
+    on_gpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
+    assert on_gpu.cuda
+    monkeypatch.setattr("appliance.face.net.chosen_providers", lambda _: [("CPUExecutionProvider", {})])
+    on_cpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
+    difference = on_gpu.render(mels, indices).astype(int) - on_cpu.render(mels, indices)
+    assert np.abs(difference).max() <= 1
