@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, JobContext, ModelSettings, TurnHandlingOptions, inference, stt
+from livekit.agents import Agent, AgentSession, JobContext, ModelSettings, TurnHandlingOptions, inference, llm, stt
 from livekit.agents.voice import events, room_io
 
 from appliance.clock import monotonic
@@ -18,6 +18,7 @@ from appliance.context import Context, Engines, TurnCounter
 from appliance.ears.backchannel import is_backchannel
 from appliance.ears.endpointer import Delays, Endpointer
 from appliance.engine import SessionId, TurnId
+from appliance.errors import LLMError
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.mind.plugin import LlamaLLM
 from appliance.personas.persona import Persona
@@ -111,6 +112,7 @@ class Session:
         self._turn = TurnCounter()
         self._ending = _Ending()
         self._turns: list[Turn] = []
+        self._reading: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Join, greet, converse, and release everything whatever happens."""
@@ -168,6 +170,8 @@ class Session:
         )
         session.output.audio = publisher.output
         self._watch(session, visitor)
+        if isinstance(mind, LlamaLLM):
+            session.on("user_state_changed", lambda event: self._read_ahead(event, mind, session.history))
         session.on("user_input_transcribed", lambda event: endpointer.hear(event.transcript, final=event.is_final))
         try:
             async with asyncio.TaskGroup() as parts:
@@ -176,6 +180,8 @@ class Session:
             session.say(self._visit.persona.greeting)
             await self._end(visitor)
         finally:
+            if self._reading is not None:
+                self._reading.cancel()
             await session.aclose()
             await publisher.aclose()
             await asyncio.gather(ears.aclose(), mind.aclose(), voice.aclose())
@@ -230,6 +236,18 @@ class Session:
         self._job.room.on("disconnected", lambda *_: self._ending.set("room-closed"))
         if visitor.identity not in self._job.room.remote_participants:
             self._ending.set("visitor-left")
+
+    def _read_ahead(self, event: events.UserStateChangedEvent, mind: LlamaLLM, history: llm.ChatContext) -> None:
+        """While the visitor speaks, let the language model read what was said before."""
+
+        async def read() -> None:
+            try:
+                await mind.prefill(history)
+            except LLMError as error:
+                logger.debug("conversation not read ahead", extra={"code": error.code})
+
+        if event.new_state == "speaking":
+            self._reading = asyncio.create_task(read(), name="read-ahead")
 
     def _note(self, event: events.ConversationItemAddedEvent) -> None:
         item = event.item

@@ -297,13 +297,15 @@ class LlamaEngine:
     def _decode(self, rows: list[_Row]) -> None:
         assert self._context is not None
         parts = [Part(row.sequence.id, len(row.sequence.tokens), row.tokens, row.samples) for row in rows]
+        # At the end of a turn every stage is at work: two threads that wait for each other take longer than one.
+        threads = 1 if any(row.reply.judging for row in rows) else self._config.threads
         started_s = self._clock()
-        code = self._context.decode(parts)
+        code = self._context.decode(parts, threads)
         self._pace.took(self._clock() - started_s, sum(len(row.tokens) for row in rows))
         if code == 1:  # no room: our count of the cells was wrong, so be sure of it before anyone is turned away
             logger.warning("KV cache full against our count", extra={"cells": self.cache.cells_used})
             self.cache.forget_idle()
-            code = self._context.decode(parts)
+            code = self._context.decode(parts, threads)
         if code != 0:
             raise self._failed(rows, code)
         output = -1

@@ -99,9 +99,10 @@ class LlamaContext:
         """Forget all but the first tokens of a sequence."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, n_tokens, -1)
 
-    def decode(self, parts: Sequence[Part]) -> int:
+    def decode(self, parts: Sequence[Part], threads: int) -> int:
         """Run the model over all parts at once; llama_decode's code: 0 done, 1 no room, others failures."""
         assert self._context is not None
+        llama_cpp.llama_set_n_threads(self._context, threads, threads)
         batch, n = self._batch, 0
         for part in parts:
             for i, token in enumerate(part.tokens):

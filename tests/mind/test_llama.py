@@ -375,7 +375,9 @@ def test_failed_round_tells_everyone_and_the_next_one_is_right(
         engine.advance()
     decode = LlamaContext.decode
     with monkeypatch.context() as patch:
-        patch.setattr(LlamaContext, "decode", lambda self, parts: decode(self, [Part(-1, 0, (1,), logits=True)]))
+        patch.setattr(
+            LlamaContext, "decode", lambda self, parts, threads: decode(self, [Part(-1, 0, (1,), logits=True)], threads)
+        )
         with pytest.raises(LLMError) as caught:
             engine.advance()
     assert caught.value.code == "inference-failed"
