@@ -145,7 +145,7 @@ def _quantised(picture: str, box: Box) -> list[Any]:
 
 def _constants(box: Box) -> list[Any]:
     x, y, width, height = box
-    values: dict[str, NDArray[Any]] = {
+    values: dict[str, Any] = {
         "loop.from": np.array([y, x]),
         "loop.to": np.array([y + height, x + width]),
         "loop.axes": np.array([2, 3]),

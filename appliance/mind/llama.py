@@ -71,6 +71,8 @@ class SentenceRequest:
 
     text: str
     """What was heard, without the punctuation at its end."""
+    session: SessionId = NOBODY
+    """Whose words; nothing of them is kept."""
 
 
 @dataclass(frozen=True, slots=True)

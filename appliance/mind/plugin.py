@@ -132,7 +132,7 @@ class LlamaLLM(llm.LLM[Any]):
         Raises:
             LLMError: as the engine's.
         """
-        stream = self.mind.stream(SentenceRequest(words), self.context.call(_JUDGE_DEADLINE_S))
+        stream = self.mind.stream(SentenceRequest(words, self.context.session), self.context.call(_JUDGE_DEADLINE_S))
         async with aclosing(_items(stream)) as items:
             async for item in items:
                 if isinstance(item, SentenceEnd):

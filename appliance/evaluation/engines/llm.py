@@ -213,7 +213,7 @@ async def _ask(
     async for item in mind.reply(visitor, messages, _REPLY_TOKENS):
         if isinstance(item, ReplyEnd):
             end = item
-        else:
+        elif isinstance(item, str):
             first_ms = first_ms or _ms(started_s)
             said += item
     assert end is not None
