@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.admission import Admission, RoomName
+from appliance.admission import Admission, RoomName, Ticket, Waiting
+from appliance.capacity import Capacity, in_force, read
 from appliance.clock import Clock, monotonic
 from appliance.config import Config
 from appliance.context import Engines
 from appliance.engine import EngineState
 from appliance.errors import AgentError, RoomError
+from appliance.ladder import Ladder, Step
 from appliance.metrics import tokens_issued
 from appliance.personas.persona import Persona
 from appliance.sfu import Sfu
@@ -42,11 +44,17 @@ _SOON_S = 2
 
 
 class NoPlace(RoomError):
-    """No visitor can come in now; codes busy and starting."""
+    """No visitor can come in now; codes busy, queue-full and starting."""
 
-    def __init__(self, message: str, *, code: str, retry_after_s: int) -> None:
-        super().__init__(message, code=code, hint=f"try again in {retry_after_s} s")
+    def __init__(self, message: str, *, code: str, retry_after_s: int, waiting: Waiting | None = None) -> None:
+        """
+        Args:
+            waiting: where in the queue this visitor stands.
+        """
+        with_ticket = " with the ticket" if waiting is not None else ""
+        super().__init__(message, code=code, hint=f"ask again in {retry_after_s} s{with_ticket}")
         self.retry_after_s = retry_after_s
+        self.waiting = waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,10 @@ class Parts:
     """Verifies a manifest's files; blocking."""
     warm_up: Callable[[Config, Engines, Mapping[str, Path], Persona], None]
     """Starts the engines of all configured providers; blocking."""
-    serve: Callable[[Config, Engines, Mapping[str, Path], Persona], Serve]
-    """Makes the function that serves one visit; blocking."""
+    serve: Callable[[Config, Engines, Mapping[str, Path], Persona, Callable[[], Step]], Serve]
+    """Makes the function that serves one visit, which asks the last argument what to show; blocking."""
+    capacity: Callable[[Config], Capacity | None] = lambda _: None
+    """What was measured of this machine; blocking."""
 
 
 @dataclass(slots=True)
@@ -113,7 +123,7 @@ class Daemon:
         self.persona: Persona | None = None
         self.failure: AgentError | None = None
         self.engines = Engines()
-        self.admission = Admission(config.session.visitors_max, config.session.no_show_s)
+        self.admission = self._admission(None)
         self.sfu = Sfu(config.sfu, on_exit=self._sfu_died, clock=clock)
         self._parts = parts or _real_parts()
         self._clock = clock
@@ -144,18 +154,19 @@ class Daemon:
             files = dict(await asyncio.to_thread(parts.files, config.models.manifest))
             if config.face.avatar:
                 files["avatar"] = Path(config.face.avatar)
+        self.admission = self._admission(await asyncio.to_thread(parts.capacity, config))
         self._engines_began_s = self._clock()
         with self._step(self._steps.server):
             await self.sfu.start()
         await asyncio.to_thread(parts.warm_up, config, self.engines, files, persona)
         await self.engines.ready()
         with self._step(self._steps.agent):
-            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona)
+            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona, self.step)
             await asyncio.to_thread(_import_livekit)
             self._worker, self._rooms = _join(self.sfu, self.admission, serve, self._clock)
             await self._worker.start()
         self._janitor = asyncio.create_task(self._clear_no_shows(), name="no-shows")
-        logger.info("ready for visitors", extra={"visitors_max": config.session.visitors_max})
+        logger.info("ready for visitors", extra={"visitors_max": self.admission.capacity})
 
     async def stop(self, deadline_s: float = 9.0) -> bool:
         """Stop everything, the last thing started first; False when something had to be left behind.
@@ -198,11 +209,17 @@ class Daemon:
         ready = not self._stopping and all(stage.state is EngineState.READY for stage in stages)
         return Readiness(ready, round(progress, 3), stages, self.failure)
 
-    async def invite(self) -> Invitation:
+    def step(self) -> Step:
+        """What every session shows now; asked from any thread, as often as once a picture."""
+        return self._ladder.step(self._clock())
+
+    async def invite(self, ticket: Ticket | None = None) -> Invitation:
         """A room of one's own and the token to it, for one more visitor.
 
+        Args:
+            ticket: keeps the place in the queue that an earlier NoPlace told.
         Raises:
-            NoPlace: codes busy and starting.
+            NoPlace: codes busy, queue-full and starting.
             RoomError: livekit-server did not create the room.
         """
         if self._rooms is None or self._worker is None or not self.readiness.ready:
@@ -212,10 +229,9 @@ class Daemon:
         from appliance.rooms import random_name
 
         room, now_s = RoomName(random_name()), self._clock()
-        if not self.admission.reserve(room, now_s):
+        if (waiting := self.admission.enter(room, now_s, ticket)) is not None:
             tokens_issued.labels("busy").inc()
-            wait_s = self.admission.retry_after_s(now_s)
-            raise NoPlace("all places are taken", code="busy", retry_after_s=wait_s)
+            raise _refusal(waiting)
         self._reserved.set()
         session = self.config.session
         try:
@@ -226,6 +242,12 @@ class Daemon:
             raise
         tokens_issued.labels("issued").inc()
         return self._rooms.invite(room, ttl_s=session.token_ttl_s)
+
+    def _admission(self, measured: Capacity | None) -> Admission:
+        session, fps = self.config.session, self.config.face.fps
+        capacity = in_force(measured, session.visitors_max, fps)
+        self._ladder = Ladder(capacity.rungs)
+        return Admission(capacity.connected, session.no_show_s, ladder=self._ladder)
 
     def _stages(self) -> Generator[Stage]:
         yield self._stage(_MODELS, self._steps.models)
@@ -279,6 +301,14 @@ class Daemon:
                 await self._rooms.delete(room)
 
 
+def _refusal(waiting: Waiting) -> NoPlace:
+    if waiting.ticket is None:
+        message = "so many are waiting that the queue is full"
+        return NoPlace(message, code="queue-full", retry_after_s=waiting.retry_after_s)
+    message = f"all places are taken: you are number {waiting.place} in the queue"
+    return NoPlace(message, code="busy", retry_after_s=waiting.retry_after_s, waiting=waiting)
+
+
 _ENDED = (EngineState.WAITING, EngineState.FAILED, EngineState.CLOSED)
 
 
@@ -305,7 +335,7 @@ def _real_parts() -> Parts:
     from appliance.bundles.verify import files
     from appliance.personas.persona import load
 
-    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve)
+    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve, capacity=read)
 
 
 def _warm_up(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> None:
@@ -314,7 +344,9 @@ def _warm_up(config: Config, engines: Engines, files: Mapping[str, Path], person
     warm_up(config, engines, files, persona)
 
 
-def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> Serve:
+def _serve(
+    config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona, step: Callable[[], Step]
+) -> Serve:
     from livekit.agents import JobContext
 
     from appliance.session import Record, Visit, serve_visit
@@ -325,7 +357,7 @@ def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona:
             extra={"reason": record.reason, "seconds": round(record.seconds, 1), "turns": len(record.turns)},
         )
 
-    visit = Visit(config, engines, files, persona, on_end)
+    visit = Visit(config, engines, files, persona, on_end, step)
 
     async def serve(job: JobContext) -> None:
         await serve_visit(job, visit)

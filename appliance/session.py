@@ -16,6 +16,7 @@ from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
 from appliance.engine import SessionId, TurnId
+from appliance.ladder import FULL, Step
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.personas.persona import Persona
 from appliance.providers import ProviderFactory
@@ -77,6 +78,8 @@ class Visit:
     """Who speaks."""
     on_end: Callable[[Record], None]
     """Receives the record; called on the session's thread."""
+    step: Callable[[], Step] = lambda: FULL
+    """What to show at this moment: the ladder's step, which is the same for every session."""
 
 
 async def serve_visit(job: JobContext, visit: Visit) -> None:
