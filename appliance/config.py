@@ -147,8 +147,8 @@ class SessionConfig:
 
     persona: str = "host"
     """Name of a shipped persona, or the path of a TOML file."""
-    visitors_max: int = 3
-    """Visitors served at once; one more is told that the box is busy."""
+    visitors_max: int = 0
+    """Visitors served at once; one more waits in a queue. 0: as `appliance size` measured, 3 where it did not."""
     endpoint_min_delay_s: float = 0.3
     """Silence after which a finished sentence is answered, in seconds."""
     endpoint_unsure_delay_s: float = 0.7

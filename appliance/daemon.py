@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from appliance.admission import Admission, RoomName
+from appliance.admission import Admission, RoomName, Ticket, Waiting
+from appliance.capacity import Capacity, in_force, read
 from appliance.clock import Clock, monotonic
 from appliance.config import Config
 from appliance.context import Engines
 from appliance.engine import EngineState
 from appliance.errors import AgentError, RoomError
+from appliance.ladder import Ladder, Step
 from appliance.metrics import tokens_issued
 from appliance.personas.persona import Persona
 from appliance.sfu import Sfu
@@ -42,11 +44,17 @@ _SOON_S = 2
 
 
 class NoPlace(RoomError):
-    """No visitor can come in now; codes busy and starting."""
+    """No visitor can come in now; codes busy, queue-full and starting."""
 
-    def __init__(self, message: str, *, code: str, retry_after_s: int) -> None:
-        super().__init__(message, code=code, hint=f"try again in {retry_after_s} s")
+    def __init__(self, message: str, *, code: str, retry_after_s: int, waiting: Waiting | None = None) -> None:
+        """
+        Args:
+            waiting: where in the queue this visitor stands.
+        """
+        with_ticket = " with the ticket" if waiting is not None else ""
+        super().__init__(message, code=code, hint=f"ask again in {retry_after_s} s{with_ticket}")
         self.retry_after_s = retry_after_s
+        self.waiting = waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +93,12 @@ class Parts:
     """Verifies a manifest's files; blocking."""
     warm_up: Callable[[Config, Engines, Mapping[str, Path], Persona], None]
     """Starts the engines of all configured providers; blocking."""
-    serve: Callable[[Config, Engines, Mapping[str, Path], Persona], Serve]
-    """Makes the function that serves one visit; blocking."""
+    serve: Callable[[Config, Engines, Mapping[str, Path], Persona, Callable[[], Step]], Serve]
+    """Makes the function that serves one visit, which asks the last argument what to show; blocking."""
     prepare: Callable[[Engines, Persona, Callable[[], bool]], Coroutine[None, None, None]] | None = None
     """Has ready beforehand what the persona is known to say, while the last argument says that nobody is there."""
+    capacity: Callable[[Config], Capacity | None] = lambda _: None
+    """What was measured of this machine; blocking."""
 
 
 @dataclass(slots=True)
@@ -115,7 +125,7 @@ class Daemon:
         self.persona: Persona | None = None
         self.failure: AgentError | None = None
         self.engines = Engines()
-        self.admission = Admission(config.session.visitors_max, config.session.no_show_s)
+        self.admission = self._admission(None)
         self.sfu = Sfu(config.sfu, on_exit=self._sfu_died, clock=clock)
         self._parts = parts or _real_parts()
         self._clock = clock
@@ -147,13 +157,14 @@ class Daemon:
             files = dict(await asyncio.to_thread(parts.files, config.models.manifest))
             if config.face.avatar:
                 files["avatar"] = Path(config.face.avatar)
+        self.admission = self._admission(await asyncio.to_thread(parts.capacity, config))
         self._engines_began_s = self._clock()
         with self._step(self._steps.server):
             await self.sfu.start()
         await asyncio.to_thread(parts.warm_up, config, self.engines, files, persona)
         await self.engines.ready()
         with self._step(self._steps.agent):
-            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona)
+            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona, self.step)
             await asyncio.to_thread(_import_livekit)
             self._worker, self._rooms = _join(self.sfu, self.admission, serve, self._clock)
             await self._worker.start()
@@ -161,7 +172,7 @@ class Daemon:
         if parts.prepare is not None:
             prepare = parts.prepare(self.engines, persona, lambda: bool(self.admission.taken(self._clock())))
             self._preparing = asyncio.create_task(prepare, name="prepare")
-        logger.info("ready for visitors", extra={"visitors_max": config.session.visitors_max})
+        logger.info("ready for visitors", extra={"visitors_max": self.admission.capacity})
 
     async def stop(self, deadline_s: float = 9.0) -> bool:
         """Stop everything, the last thing started first; False when something had to be left behind.
@@ -205,11 +216,17 @@ class Daemon:
         ready = not self._stopping and all(stage.state is EngineState.READY for stage in stages)
         return Readiness(ready, round(progress, 3), stages, self.failure)
 
-    async def invite(self) -> Invitation:
+    def step(self) -> Step:
+        """What every session shows now; asked from any thread, as often as once a picture."""
+        return self._ladder.step(self._clock())
+
+    async def invite(self, ticket: Ticket | None = None) -> Invitation:
         """A room of one's own and the token to it, for one more visitor.
 
+        Args:
+            ticket: keeps the place in the queue that an earlier NoPlace told.
         Raises:
-            NoPlace: codes busy and starting.
+            NoPlace: codes busy, queue-full and starting.
             RoomError: livekit-server did not create the room.
         """
         if self._rooms is None or self._worker is None or not self.readiness.ready:
@@ -219,10 +236,9 @@ class Daemon:
         from appliance.rooms import random_name
 
         room, now_s = RoomName(random_name()), self._clock()
-        if not self.admission.reserve(room, now_s):
+        if (waiting := self.admission.enter(room, now_s, ticket)) is not None:
             tokens_issued.labels("busy").inc()
-            wait_s = self.admission.retry_after_s(now_s)
-            raise NoPlace("all places are taken", code="busy", retry_after_s=wait_s)
+            raise _refusal(waiting)
         self._reserved.set()
         session = self.config.session
         try:
@@ -233,6 +249,12 @@ class Daemon:
             raise
         tokens_issued.labels("issued").inc()
         return self._rooms.invite(room, ttl_s=session.token_ttl_s)
+
+    def _admission(self, measured: Capacity | None) -> Admission:
+        session, fps = self.config.session, self.config.face.fps
+        capacity = in_force(measured, session.visitors_max, fps)
+        self._ladder = Ladder(capacity.rungs)
+        return Admission(capacity.connected, session.no_show_s, ladder=self._ladder)
 
     def _stages(self) -> Generator[Stage]:
         yield self._stage(_MODELS, self._steps.models)
@@ -286,6 +308,14 @@ class Daemon:
                 await self._rooms.delete(room)
 
 
+def _refusal(waiting: Waiting) -> NoPlace:
+    if waiting.ticket is None:
+        message = "so many are waiting that the queue is full"
+        return NoPlace(message, code="queue-full", retry_after_s=waiting.retry_after_s)
+    message = f"all places are taken: you are number {waiting.place} in the queue"
+    return NoPlace(message, code="busy", retry_after_s=waiting.retry_after_s, waiting=waiting)
+
+
 _ENDED = (EngineState.WAITING, EngineState.FAILED, EngineState.CLOSED)
 
 
@@ -312,7 +342,7 @@ def _real_parts() -> Parts:
     from appliance.bundles.verify import files
     from appliance.personas.persona import load
 
-    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve, prepare=_prepare)
+    return Parts(persona=load, files=files, warm_up=_warm_up, serve=_serve, prepare=_prepare, capacity=read)
 
 
 def _warm_up(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> None:
@@ -327,7 +357,9 @@ async def _prepare(engines: Engines, persona: Persona, busy: Callable[[], bool])
     await prepare_speech(engines, persona, busy)
 
 
-def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona) -> Serve:
+def _serve(
+    config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona, step: Callable[[], Step]
+) -> Serve:
     from livekit.agents import JobContext
 
     from appliance.session import Record, Visit, serve_visit
@@ -338,7 +370,7 @@ def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona:
             extra={"reason": record.reason, "seconds": round(record.seconds, 1), "turns": len(record.turns)},
         )
 
-    visit = Visit(config, engines, files, persona, on_end)
+    visit = Visit(config, engines, files, persona, on_end, step)
 
     async def serve(job: JobContext) -> None:
         await serve_visit(job, visit)

@@ -19,6 +19,7 @@ from appliance.ears.backchannel import is_backchannel
 from appliance.ears.endpointer import Delays, Endpointer
 from appliance.engine import SessionId, TurnId
 from appliance.errors import LLMError
+from appliance.ladder import FULL, Step
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.mind.plugin import LlamaLLM
 from appliance.personas.persona import Persona
@@ -83,6 +84,8 @@ class Visit:
     """Who speaks."""
     on_end: Callable[[Record], None]
     """Receives the record; called on the session's thread."""
+    step: Callable[[], Step] = lambda: FULL
+    """What to show at this moment: the ladder's step, which is the same for every session."""
 
 
 async def serve_visit(job: JobContext, visit: Visit) -> None:
@@ -157,7 +160,8 @@ class Session:
         face = factory.create_avatar(config.face)
         delays = Delays(config.session.endpoint_unsure_delay_s)
         endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
-        publisher = Publisher(self._job.room, face, PublishOptions(config.face.fps, config.face.bitrate_kbps))
+        options = PublishOptions(config.face.fps, config.face.bitrate_kbps)
+        publisher = Publisher(self._job.room, face, options, self._visit.step)
         session: AgentSession[None] = AgentSession(
             stt=ears,
             llm=mind,

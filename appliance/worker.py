@@ -37,6 +37,7 @@ _CONNECTING_S = 10.0
 """Time in which connecting has succeeded or failed."""
 _VISIT_CLOSE_S = 4.0
 _FOREVER = 1_000_000
+_LOAD_MAX = 0.99
 # Settings of hosted agents and of development mode, which would redirect the worker or send data away.
 _UNWANTED = (
     "LIVEKIT_AGENT_DEPLOYMENT",
@@ -191,8 +192,13 @@ class Worker:
             self.registered.set()
 
     def _load(self) -> float:
-        """Below 1 always: livekit-server sends no job to a worker at 1, and the last place is still one."""
-        return len(self._jobs) / (self._admission.capacity + 1)
+        """Visitors over capacity, for the choice between several boxes; below 1 always.
+
+        livekit-server weighs a worker by 1 minus this figure, and sends no job to the only worker if its weight is 0.
+        It hears of the figure every 2.5 s: a place that somebody has just left would stay empty for as long. Admission
+        decides who comes in.
+        """
+        return min(len(self._jobs) / self._admission.capacity, _LOAD_MAX)
 
     async def _on_request(self, request: JobRequest) -> None:
         if not self._closing and self._admission.accept(RoomName(request.room.name), self._clock()):

@@ -212,7 +212,8 @@ async def test_a_visitor_comes_hears_and_leaves_and_the_place_is_free(config: Co
         async with asyncio.timeout(WAIT_S):
             while await rooms(daemon):
                 await asyncio.sleep(0.05)
-        await daemon.invite()
+        assert busy.value.waiting is not None
+        await daemon.invite(busy.value.waiting.ticket)
 
 
 @pytest.mark.slow

@@ -72,12 +72,16 @@ async def test_a_worker_that_stops_takes_no_job() -> None:
     assert await ask(one, "a") == "rejected, terminate=True"
 
 
-async def test_its_load_leaves_room_for_the_last_visitor() -> None:
-    admission, clock = Admission(1, 30.0), VirtualClock()
-    one = worker(admission, clock)
-    assert one._load() == 0.0
-    one._jobs[A] = cast("Any", None)
-    assert 0.0 < one._load() < 1.0
+async def test_its_load_is_visitors_over_capacity_but_never_all_of_it() -> None:
+    """A worker at 1 gets no job, and the figure is seconds old when somebody takes the place of one who left."""
+    one = worker(Admission(4, 30.0), VirtualClock())
+    loads: list[float] = []
+    for room in ("", *"abcdef"):
+        if room:
+            one._jobs[RoomName(room)] = cast("Any", None)
+        loads.append(one._load())
+    assert loads[:4] == [0.0, 0.25, 0.5, 0.75]
+    assert all(0.75 < load < 1.0 for load in loads[4:])
 
 
 async def test_a_visit_without_a_thread_gives_its_place_back() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,11 +30,14 @@ def install(app: FastAPI) -> None:
 
 
 def answer(status: int, error: AgentError, *, retry_after_s: int | None = None) -> JSONResponse:
-    """The answer to a request that failed with `error`."""
+    """The answer to a request that failed with `error`; with the visitor's place in the queue, where there is one."""
     headers = {"cache-control": "no-store"}
     if retry_after_s is not None:
         headers["retry-after"] = str(retry_after_s)
-    return JSONResponse(error.as_dict(), status, headers)
+    body: dict[str, Any] = {**error.as_dict()}
+    if isinstance(error, NoPlace) and error.waiting is not None:
+        body["queue"] = asdict(error.waiting)
+    return JSONResponse(body, status, headers)
 
 
 async def _agent_error(_: Request, error: Exception) -> JSONResponse:

@@ -18,6 +18,11 @@ from appliance.stage.playout import Chunk, Finished, Pcm16, Playout
 class Face(Protocol):
     """What the stage needs of a face: it is shown speech ahead of time and asked for one frame a chunk."""
 
+    fps: int
+    """Pictures a second that are drawn from the next request on; those between are held."""
+    still: bool
+    """Whether nothing is drawn, and nothing moves."""
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from livekit import rtc
 
 from appliance.errors import RoomError
+from appliance.ladder import FULL, Step
 from appliance.metrics import frames_published
 from appliance.stage.echo import EchoCanceller
 from appliance.stage.output import Face, SpeechOutput
@@ -26,6 +28,8 @@ IDLE_PIECES = 2
 SHOWN_LATER_S = 0.02
 """Pictures wait so long for their sound, which a receiver holds back in a jitter buffer of its own: measured at a
 client that does not synchronise, 32 to 76 ms longer than pictures. Less than the least, for those that do."""
+VIDEO_ATTRIBUTE = "appliance.video"
+"""Tells how the visitor is served: pictures a second, or still."""
 _STREAM = "avatar"
 
 
@@ -42,7 +46,14 @@ class PublishOptions:
 class Publisher:
     """One participant's voice and face tracks, from before the first word to the end of the visit."""
 
-    def __init__(self, room: rtc.Room, face: Face, options: PublishOptions) -> None:
+    def __init__(
+        self, room: rtc.Room, face: Face, options: PublishOptions, step: Callable[[], Step] = lambda: FULL
+    ) -> None:
+        """
+        Args:
+            step: what is to be shown at this moment; it is told to the visitor's client as the agent's attribute
+                `appliance.video`.
+        """
         self._room = room
         self._face = face
         self._options = options
@@ -51,6 +62,11 @@ class Publisher:
         self._video = rtc.VideoSource(width, height)
         self.echo = EchoCanceller(RATE_HZ)
         self.output = SpeechOutput(face, rate_hz=RATE_HZ, fps=options.fps, on_clear=self._clear)
+        self._step = step
+        self._told = FULL
+        self._telling: asyncio.Task[None] | None = None
+        self._pictures = 0
+        self._shown = b""
         self._shows: set[asyncio.TimerHandle] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -83,9 +99,10 @@ class Publisher:
 
         The tracks go with the room's connection: asking a server to unpublish that has closed the room waits for long.
         """
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._telling) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._clear_shows()
         await self._audio.aclose()
         await self._video.aclose()
@@ -119,12 +136,28 @@ class Publisher:
                 await asyncio.sleep(self._audio.queued_duration - IDLE_QUEUE_S)
 
     def _show_soon(self, key: tuple[int, int] | None) -> None:
-        """Show the picture when its sound leaves WebRTC's queue, not when it enters."""
-        loop = asyncio.get_running_loop()
+        """Show the picture, if it is due, when its sound leaves WebRTC's queue, not when it enters."""
+        step = self._climbed()
+        self._pictures += 1
         picture = self._face.frame(key)
+        in_turn = step.shows(self._pictures, self._options.fps)
+        if not in_turn and (key is None or picture is self._shown):  # a held one; in silence any picture will do
+            return
+        self._shown = picture
+        loop = asyncio.get_running_loop()
         delay_s = self._audio.queued_duration + SHOWN_LATER_S
         self._shows.add(loop.call_later(delay_s, self._show, picture, "speech" if key else "idle"))
         self._shows = {show for show in self._shows if show.when() > loop.time()}
+
+    def _climbed(self) -> Step:
+        """The ladder's step now; the face is told, and the visitor's client when it has changed."""
+        step = self._step()
+        self._face.fps, self._face.still = step.fps, step.still
+        if step != self._told and self._room.isconnected() and (self._telling is None or self._telling.done()):
+            self._told = step
+            telling = self._room.local_participant.set_attributes({VIDEO_ATTRIBUTE: step.name})
+            self._telling = asyncio.create_task(telling, name="video-step")
+        return step
 
     def _show(self, picture: bytes, kind: str) -> None:
         width, height = self._face.size

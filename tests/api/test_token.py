@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from appliance.admission import Ticket, Waiting
 from appliance.api.guard import BODY_BYTES_MAX
 from appliance.daemon import NoPlace
 from appliance.errors import ConfigurationError, RoomError
@@ -39,7 +40,45 @@ async def test_a_busy_box_says_when_to_come_back(client: httpx2.AsyncClient, dae
     response = await client.post("/api/token")
     assert response.status_code == 503
     assert response.headers["retry-after"] == "17"
-    assert response.json() == {"code": "busy", "message": "all places are taken", "hint": "try again in 17 s"}
+    assert response.json() == {"code": "busy", "message": "all places are taken", "hint": "ask again in 17 s"}
+
+
+async def test_a_busy_box_tells_the_place_in_the_queue(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
+    waiting = Waiting(place=2, ticket=Ticket("t2"), retry_after_s=2, wait_s=70)
+    daemon.refusal = NoPlace("all places are taken", code="busy", retry_after_s=2, waiting=waiting)
+    response = await client.post("/api/token", json={"ticket": "t2"})
+    assert daemon.tickets == ["t2"]
+    assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
+        "code": "busy",
+        "message": "all places are taken",
+        "hint": "ask again in 2 s with the ticket",
+        "queue": {"place": 2, "ticket": "t2", "retry_after_s": 2, "wait_s": 70},
+    }
+
+
+async def test_a_ticket_whose_turn_it_is_gets_the_usual_answer(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
+    response = await client.post("/api/token", json={"ticket": "t1", "room_name": "mine"})
+    assert response.status_code == 200
+    assert set(response.json()) == {"server_url", "participant_token"}
+    assert daemon.tickets == ["t1"]
+
+
+@pytest.mark.parametrize("ticket", ["", "t" * 65, 7, True, ["t1"], {"t": 1}])
+async def test_what_is_no_ticket_takes_no_place(client: httpx2.AsyncClient, daemon: FakeDaemon, ticket: object) -> None:
+    response = await client.post("/api/token", json={"ticket": ticket})
+    assert (response.status_code, response.json()["code"]) == (400, "bad-request")
+    assert "queue" in response.json()["message"]
+    assert daemon.tickets == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"ticket": null}'])
+async def test_a_visitor_without_a_ticket_has_just_come(
+    client: httpx2.AsyncClient, daemon: FakeDaemon, body: bytes
+) -> None:
+    assert (await client.post("/api/token", content=body)).status_code == 200
+    assert daemon.tickets == [None]
 
 
 async def test_a_box_that_starts_says_so(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:

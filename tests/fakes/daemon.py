@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance.admission import Ticket
 from appliance.config import Config
 from appliance.daemon import Readiness, Stage
 from appliance.engine import EngineState
@@ -22,8 +23,10 @@ class FakeDaemon:
         self.portrait: bytes | None = None
         self.refusal: Exception | None = None
         self.invited = 0
+        self.tickets: list[Ticket | None] = []
 
-    async def invite(self) -> Invitation:
+    async def invite(self, ticket: Ticket | None = None) -> Invitation:
+        self.tickets.append(ticket)
         if self.refusal is not None:
             raise self.refusal
         self.invited += 1

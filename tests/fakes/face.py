@@ -14,6 +14,8 @@ class FakeFace:
         self.flushed: list[int] = []
         self.cleared = 0
         self.closed = False
+        self.fps = 25
+        self.still = False
 
     @property
     def size(self) -> tuple[int, int]:
