@@ -7,6 +7,7 @@ import importlib
 
 MEASUREMENTS = {
     "conversation": "latency, lips, frames, barge-in and cleanup",
+    "stt": "speech to words: time and word error rate",
 }
 
 

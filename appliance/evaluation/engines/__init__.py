@@ -1,0 +1,1 @@
+"""Measuring each engine by itself, beside the library that it is made from, in ordinary use."""
