@@ -20,3 +20,11 @@ def test_onnx_runtime_keeps_no_record_of_its_use(tmp_path: Path) -> None:
     )
     assert done.stdout == "ran\n", done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_numpy_computes_on_its_callers_thread() -> None:
+    """Its own threads spin when they have nothing to do, and take the cores from the engines."""
+    code = "import appliance, os, numpy; a = numpy.ones((500, 500)); a @ a; print(len(os.listdir('/proc/self/task')))"
+    variables = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, env=variables)
+    assert done.stdout == "1\n", done.stderr

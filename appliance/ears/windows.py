@@ -13,9 +13,11 @@ RATE_HZ = 16_000
 
 Samples = npt.NDArray[np.float32]
 
+LEAD_S = 0.5
+"""Silence put before the speech. Without it a short window makes Whisper say a word or two again and again."""
 # Window in seconds -> most seconds of speech in it. Whisper was trained on 30 s windows; with less than about 1.2 s of
 # silence behind the speech a short one makes it say the end twice (seen at 8.8 s in a 10 s window, never at 8.0 s).
-_WINDOWS = ((10, 8.0), (15, 13.5), (30, 29.0))
+_WINDOWS = ((10, 7.5), (15, 13.0), (30, 29.0))
 LONGEST_S = _WINDOWS[-1][0]
 _SEARCH_S = 8.0
 """A longer recording is cut at the quietest place in so many seconds before a window is full."""
@@ -40,11 +42,9 @@ def pieces(pcm: Samples) -> Iterator[Samples]:
     yield pcm[start:]
 
 
-def padded(pcm: Samples, seconds: int) -> Samples:
-    """`pcm` with digital silence behind it, `seconds` long in all: what Whisper was trained on."""
-    window = np.zeros(seconds * RATE_HZ, np.float32)
-    window[: len(pcm)] = pcm
-    return window
+def led(pcm: Samples) -> Samples:
+    """`pcm` with LEAD_S of digital silence before it."""
+    return np.concatenate((np.zeros(int(LEAD_S * RATE_HZ), np.float32), pcm))
 
 
 def loudest_dbfs(pcm: Samples) -> float:

@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.ears import windows
-from appliance.ears.windows import RATE_HZ, checked, loudest_dbfs, padded, pieces, window_s
+from appliance.ears.windows import LEAD_S, RATE_HZ, checked, led, loudest_dbfs, pieces, window_s
 from appliance.errors import MediaError
 
 
 @pytest.mark.parametrize(
-    ("speech_s", "seconds"), [(0.01, 10), (8.0, 10), (8.01, 15), (13.5, 15), (13.6, 30), (29.0, 30)]
+    ("speech_s", "seconds"), [(0.01, 10), (7.5, 10), (7.51, 15), (13.0, 15), (13.1, 30), (29.0, 30)]
 )
 def test_a_window_leaves_silence_behind_the_speech(speech_s: float, seconds: int) -> None:
     assert window_s(speech_s) == seconds
-    assert seconds - speech_s >= 1.0
+    assert seconds - LEAD_S - speech_s >= 0.5
 
 
 def test_a_short_utterance_is_one_piece() -> None:
-    pcm = np.ones(8 * RATE_HZ, np.float32)
-    assert [len(piece) for piece in pieces(pcm)] == [8 * RATE_HZ]
+    pcm = np.ones(7 * RATE_HZ, np.float32)
+    assert [len(piece) for piece in pieces(pcm)] == [7 * RATE_HZ]
 
 
 def test_a_long_recording_is_cut_in_its_pause() -> None:
@@ -43,12 +43,12 @@ def test_nothing_is_lost_and_every_piece_fits(n: int, seed: int) -> None:
     assert all(len(piece) >= 20 * RATE_HZ for piece in cut[:-1])
 
 
-def test_padding_is_silence_behind() -> None:
-    window = padded(np.full(RATE_HZ, 0.5, np.float32), 10)
-    assert len(window) == 10 * RATE_HZ
+def test_the_lead_is_silence_before() -> None:
+    window = led(np.full(RATE_HZ, 0.5, np.float32))
     assert window.dtype == np.float32
-    assert np.all(window[:RATE_HZ] == 0.5)
-    assert not np.any(window[RATE_HZ:])
+    assert not np.any(window[: RATE_HZ // 2])
+    assert np.all(window[RATE_HZ // 2 :] == 0.5)
+    assert len(window) == 1.5 * RATE_HZ
 
 
 def test_loudness_is_that_of_the_loudest_moment() -> None:
@@ -79,4 +79,4 @@ def test_samples_of_another_type_become_float32() -> None:
 
 
 def test_every_bucket_is_shorter_than_its_window() -> None:
-    assert all(longest < window for window, longest in windows._WINDOWS)
+    assert all(LEAD_S + longest < window for window, longest in windows._WINDOWS)
