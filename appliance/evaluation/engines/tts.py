@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,7 +159,7 @@ def _speak_stock(text: str, voice: PiperVoice, samples: Samples) -> float:
 
 
 @contextmanager
-def _seeded(voice: Path) -> Iterator[Path]:
+def _seeded(voice: Path) -> Generator[Path]:
     """A copy of the voice whose noise begins anew in every session."""
     model = onnx.load(str(voice))
     noises = [node for node in model.graph.node if node.op_type.startswith("Random")]
