@@ -28,12 +28,8 @@ from appliance.voice.words import WordTime, tokens, word_times
 
 _LEAD_S = 0.02
 """Silence kept before the first sound of a piece; the model makes 30 to 95 ms of it."""
-_TRIAL = (
-    "This is what a sentence of the usual length sounds like.",
-    "Please take a seat in the waiting room, someone will be with you shortly.",
-    "How may I help you today?",
-)
-"""Said once at the start: to learn how loud the voice is, and so that the first visitor does not wait for memory."""
+_TRIAL = ("Please take a seat in the waiting room, someone will be with you shortly.", "How may I help you today?")
+"""Said at the start: to learn how loud the voice is, and so that the first visitor does not wait for memory."""
 
 
 def voice_rate_hz(onnx_file: Path) -> int:
@@ -88,11 +84,13 @@ class PiperEngine:
     def warm_up(self) -> None:
         """Learn how loud the voice is, and see that its chunks are what it says in one piece."""
         voice = self._opened()
-        spoken = [_ids(voice.piper, _phonemes(voice.piper, text)) for text in _TRIAL]
-        if isinstance(voice.model, SplitModel):
-            voice.model.check(spoken[1])
         scales = (0.0, self._scales()[1], 0.0)  # without the model's noise, so that it is the same at every start
-        voice.gain = gain([chunk for ids in spoken for chunk in voice.model.speak(ids, scales).chunks])
+        first, *others = (_ids(voice.piper, _phonemes(voice.piper, text)) for text in _TRIAL)
+        if isinstance(voice.model, SplitModel):
+            spoken = [voice.model.check(first, scales)]
+        else:
+            spoken = list(voice.model.speak(first, scales).chunks)
+        voice.gain = gain([*spoken, *(chunk for ids in others for chunk in voice.model.speak(ids, scales).chunks)])
 
     def identity(self) -> str:
         """Hash of all that decides how a text sounds."""

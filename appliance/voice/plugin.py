@@ -51,7 +51,7 @@ def create(section: VoiceConfig, context: Context) -> PiperTTS:
 def _bridge(file: Path, section: VoiceConfig, context: Context) -> Bridge[SpeechRequest, SpeechAudio]:
     def build() -> Bridge[SpeechRequest, SpeechAudio]:
         engine = PiperEngine(file, section)
-        return Bridge("voice", engine, engine.synthesize, limits=Limits(active=8), error=TTSError)
+        return Bridge("voice", engine, engine.synthesize, limits=Limits(active=16), error=TTSError)
 
     return context.engines.get("voice", build)
 

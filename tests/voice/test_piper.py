@@ -20,6 +20,7 @@ from appliance.ears.plugin import samples
 from appliance.ears.whisper import Utterance, WhisperEngine
 from appliance.engine import TurnId
 from appliance.errors import TTSError
+from appliance.voice.loudness import gain
 from appliance.voice.phonemes import SILENCE
 from appliance.voice.piper import PiperEngine, voice_rate_hz
 from appliance.voice.speech import SpeechAudio, SpeechRequest
@@ -157,7 +158,7 @@ def test_a_book_is_refused(tone: PiperEngine) -> None:
 def test_any_text_is_said_or_refused(tone: PiperEngine, text: str) -> None:
     try:
         for speech in say(tone, text):
-            assert len(speech.pcm)
+            assert len(speech.pcm) or not speech.phonemes  # what is not spoken at the end of the text
             assert np.isfinite(speech.pcm).all()
             assert len(speech.pcm) < 40 * RATE_HZ
     except TTSError as error:
@@ -290,3 +291,28 @@ def test_speed_is_a_setting(models: Path, joe: PiperEngine) -> None:
     usual_s = sum(len(speech.pcm) for speech in say(joe, SENTENCES[0]))
     assert sum(len(speech.pcm) for speech in say(slow, SENTENCES[0])) > 1.25 * usual_s
     slow.close()
+
+
+@pytest.mark.slow
+def test_real_words_rise_and_lie_where_there_is_sound(joe: PiperEngine) -> None:
+    text = " ".join(SENTENCES) + " Dr. Smith is in room 204 from 9 a.m. to 12:30, at 20 °C — ask e.g. at the desk."
+    clauses = say(joe, text)
+    assert "".join(word.text for speech in clauses for word in speech.words) == text
+    for speech in clauses:
+        edges = [edge for word in speech.words for edge in (word.start_s, word.end_s)]
+        assert edges == sorted(edges)
+        assert edges[-1] <= len(speech.pcm) / speech.rate_hz
+        level = float(np.sqrt(np.square(speech.pcm).mean()))
+        for word in speech.words:
+            if sum(character.isalnum() for character in word.text) > 4:
+                sound = speech.pcm[int(word.start_s * speech.rate_hz) : int(word.end_s * speech.rate_hz)]
+                assert 0.1 < len(sound) / speech.rate_hz < 1.5, word.text
+                assert np.sqrt(np.square(sound).mean()) > 0.3 * level, word.text
+
+
+@pytest.mark.slow
+def test_clauses_of_the_real_voice_are_evenly_loud(joe: PiperEngine) -> None:
+    levels = np.array([gain([speech.pcm]) for sentence in SENTENCES for speech in say(joe, sentence)])
+    spread_db = 20 * np.log10(levels)
+    assert abs(spread_db.mean()) < 1.5
+    assert spread_db.std() < 2.0

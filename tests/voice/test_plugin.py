@@ -25,6 +25,7 @@ from appliance.voice.plugin import PiperTTS, create, prepare_speech
 from appliance.voice.prepared import Prepared
 from appliance.voice.speech import SpeechAudio, SpeechRequest, pcm16
 from tests.fakes.piper import FakePiper
+from tests.models.vits import write_vits
 from tests.models.voice import RATE_HZ, write_voice
 
 ONCE = APIConnectOptions(max_retry=0, timeout=5.0)
@@ -243,3 +244,26 @@ async def test_nothing_is_prepared_for_another_voice(box: Box) -> None:
     box.plugin(engine)
     await prepare_speech(box.engines, load("clinic"), lambda: False)
     assert engine.said == []
+
+
+async def test_what_is_prepared_is_what_would_be_said_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two engines whose noise has the same seed: one says it, the other has it said beforehand."""
+    monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path / "home"))
+    text = "Please take a seat in the waiting room, someone will be with you shortly. Thank you."
+    persona = replace(load("clinic"), greeting=text, unknown=(), entries=())
+    files, heard = {"voice": write_vits(tmp_path)}, []
+    for beforehand in (False, True):
+        engines = Engines()
+        voice = create(VoiceConfig(), Context(engines, files, persona))
+        await engines.ready(30.0)
+        if beforehand:
+            await prepare_speech(engines, persona, lambda: False)
+        assert len(voice.prepared) == (3 if beforehand else 0)
+        frames, words = await reply(voice, text)
+        heard.append((b"".join(bytes(frame.data) for frame in frames), [(w, w.start_time, w.end_time) for w in words]))
+        await engines.close()
+    (live, live_words), (kept, kept_words) = heard
+    assert live == kept
+    assert [word for word, *_ in live_words] == [word for word, *_ in kept_words]
+    for (_, *ours), (_, *theirs) in zip(live_words, kept_words, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)
