@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
+import weakref
 
 import pytest
 
 from appliance.evaluation.churn import usage
-from appliance.memory import give_back
+from appliance.memory import give_back, settle
 
 BLOCK, BLOCKS = 100_000, 1000
 
@@ -31,3 +33,32 @@ def test_freed_memory_under_a_block_in_use_is_given_back() -> None:
     after = usage(os.getpid()).anonymous_mib
     libc.free(last)
     assert before - after > 0.8 * BLOCK * BLOCKS / 2**20
+
+
+class Knot:
+    """Refers to itself, as a visit's parts do to each other."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+def test_what_a_visit_left_in_cycles_is_freed() -> None:
+    gc.disable()
+    try:
+        left = weakref.ref(Knot())
+        assert left() is not None
+        give_back()
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+def test_what_was_there_at_the_start_is_not_looked_through_again() -> None:
+    try:
+        settle()
+        assert gc.get_freeze_count() > 1000
+        left = weakref.ref(Knot())
+        give_back()
+        assert left() is None
+    finally:
+        gc.unfreeze()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from appliance.errors import AgentError
+from appliance.memory import settle
 
 if TYPE_CHECKING:
     from appliance.api.server import HttpServer
@@ -63,6 +64,7 @@ async def _serve(config: Config, *, browser: bool) -> int:
         await _show_progress(daemon, starting, waiting)
         if starting.done():
             await starting
+            settle()
             _announce(http.url, browser=browser)
             await waiting
     except Exception as error:
