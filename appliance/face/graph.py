@@ -20,6 +20,7 @@ Box = tuple[int, int, int, int]
 
 INDEX, MOUTH, TOTAL = "loop.index", "loop.mouth", "loop.total"
 _OPSET_MIN = 11
+_SCALE = np.float32(1 / 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,6 @@ def packed(values: NDArray[np.float32]) -> NDArray[Any]:
     return values
 
 
-_SCALE = np.float32(1 / 255)
-
-
 def other_half(model: Any, mel: str, banks: Sequence[Bank], box: Box) -> Any:
     """The net from the cut on: mel and frame numbers in, (B, height, width, 3) uint8 of the picture's box out.
 
@@ -149,9 +147,9 @@ def _constants(box: Box) -> list[Any]:
         "loop.from": np.array([y, x]),
         "loop.to": np.array([y + height, x + width]),
         "loop.axes": np.array([2, 3]),
-        "loop.255": np.float32(255).reshape(()),
-        "loop.0": np.float32(0).reshape(()),
-        "loop.half": np.float32(0.5).reshape(()),
-        "loop.scale": _SCALE.reshape(()),
+        "loop.255": np.array(255, np.float32),
+        "loop.0": np.array(0, np.float32),
+        "loop.half": np.array(0.5, np.float32),
+        "loop.scale": np.array(_SCALE, np.float32),
     }
-    return [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
+    return [numpy_helper.from_array(value, name) for name, value in values.items()]
