@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from faster_whisper.audio import decode_audio
 from livekit import rtc
-from piper import PiperVoice
+from piper import PiperVoice, SynthesisConfig
 
 from appliance.config import EarsConfig
 from appliance.ears.hypothesis import Hypothesis
@@ -256,7 +256,8 @@ def said(models: Path) -> Callable[[str], Samples]:
     voice = PiperVoice.load(models / "voice" / "en_US-joe-medium.onnx")
 
     def say(line: str) -> Samples:
-        pcm = np.concatenate([chunk.audio_int16_array for chunk in voice.synthesize(line)])
+        chunks = voice.synthesize(line, SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0))  # the same every time
+        pcm = np.concatenate([chunk.audio_int16_array for chunk in chunks])
         return samples(rtc.AudioFrame(pcm.tobytes(), voice.config.sample_rate, 1, len(pcm)))
 
     return say
@@ -271,7 +272,7 @@ def test_real_noise_is_heard_as_nothing(engine: WhisperEngine, noises: list[Samp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", ["Yes.", "No thanks.", "Okay.", "Thank you.", "Goodbye.", "Where is the lift?"])
+@pytest.mark.parametrize("line", ["Yes.", "No thanks.", "Okay.", "Thank you.", "Goodbye.", "Is there a toilet?"])
 def test_a_few_words_are_heard_once(
     engine: WhisperEngine, said: Callable[[str], Samples], noises: list[Samples], line: str
 ) -> None:

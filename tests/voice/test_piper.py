@@ -306,7 +306,7 @@ def test_real_words_rise_and_lie_where_there_is_sound(joe: PiperEngine) -> None:
         for word in speech.words:
             if sum(character.isalnum() for character in word.text) > 4:
                 sound = speech.pcm[int(word.start_s * speech.rate_hz) : int(word.end_s * speech.rate_hz)]
-                assert 0.1 < len(sound) / speech.rate_hz < 1.5, word.text
+                assert 0.05 < len(sound) / speech.rate_hz < 1.5, word.text  # "could" is over in 80 ms
                 assert np.sqrt(np.square(sound).mean()) > 0.3 * level, word.text
 
 
