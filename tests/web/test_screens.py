@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -142,6 +143,61 @@ async def test_busy_box_is_told_and_asked_again_when_it_said(page: Page) -> None
         notice = page.get_by_test_id("notice")
         await expect(notice).to_have_attribute("data-code", "box-busy")
         await expect(notice).to_contain_text("Ada is talking with someone else.")
+
+
+def queued(place: int, wait_s: int) -> dict[str, Any]:
+    return {**BUSY, "queue": {"place": place, "ticket": f"ticket-{place}", "retry_after_s": 1, "wait_s": wait_s}}
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_queue_tells_the_place_and_the_time_and_fits_the_screen(page: Page, width: int, height: int) -> None:
+    await ready(page)
+    await answer(page, "/api/token", 503, queued(2, 70), **{"Retry-After": "1"})
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.goto("/")
+    await page.get_by_test_id("start").click()
+    status = page.get_by_role("status").filter(has_text="You are number 2; about 1 minute")
+    await expect(status).to_be_in_viewport(ratio=1)
+    await expect(status).to_have_attribute("aria-live", "polite")
+    await expect(page.get_by_test_id("state")).to_contain_text("Waiting")
+    await expect(page.get_by_test_id("leave-queue")).to_be_in_viewport(ratio=1)
+    await expect(page.get_by_test_id("notice")).to_have_count(0)
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_queue_moves_and_lets_in_by_itself(page: Page, address: str) -> None:
+    await ready(page)
+    await answer(page, "/api/token", 503, queued(2, 70))
+    await page.goto("/")
+    async with page.expect_request("**/api/token") as first:
+        await page.get_by_test_id("start").click()
+    assert (await first.value).post_data == "{}"
+    await expect(page.get_by_test_id("queue")).to_have_attribute("data-place", "2")
+    await answer(page, "/api/token", 503, queued(1, 20))
+    async with page.expect_request("**/api/token") as second:
+        await expect(page.get_by_role("heading", name="You are next; less than a minute")).to_be_visible()
+    assert json.loads(str((await second.value).post_data)) == {"ticket": "ticket-2"}
+    # Nobody serves rooms there: that one is tried at all is what the page has to do by itself.
+    place = {"server_url": address.replace("http", "ws"), "participant_token": "token"}
+    await answer(page, "/api/token", 200, place)
+    async with page.expect_request("**/api/token") as third:
+        await expect(page.get_by_test_id("notice")).to_have_attribute("data-code", re.compile("^room-"))
+    assert json.loads(str((await third.value).post_data)) == {"ticket": "ticket-1"}
+    await expect(page.get_by_test_id("queue")).to_have_count(0)
+
+
+async def test_queue_can_be_left(page: Page) -> None:
+    await ready(page)
+    await answer(page, "/api/token", 503, queued(3, 600))
+    await page.goto("/")
+    await page.get_by_test_id("start").click()
+    await expect(page.get_by_test_id("queue")).to_contain_text("about 10 minutes")
+    await page.get_by_test_id("leave-queue").click()
+    await expect(page.get_by_test_id("start")).to_be_enabled()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/token" in request.url else None)
+    await page.wait_for_timeout(1500)
+    assert asked == []
 
 
 async def test_gone_box_is_told_and_tried_again(page: Page) -> None:

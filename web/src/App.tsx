@@ -44,8 +44,10 @@ export function App({ conversation }: { conversation: Conversation }) {
   );
 }
 
-function attention({ phase, failure }: ConversationState): Attention {
+function attention({ phase, failure, queue }: ConversationState): Attention {
   if (phase === "live") return "rests";
+  // In the queue the box is asked every few seconds anyway.
+  if (queue !== null) return "looks";
   return failure === null ? "looks" : "waits";
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readPersona, UNNAMED } from "./persona";
 import { readReadiness } from "./readiness";
-import { NoPlace, readPlace, refusal } from "./token";
+import { NoPlace, readPlace, readQueue, refusal } from "./token";
 
 describe("readPlace", () => {
   it("reads snake_case and camelCase", () => {
@@ -39,6 +39,42 @@ describe("refusal", () => {
     expect(told(502, null)).toEqual(["box-gone", null]);
     expect(told(500, null, "no-persona")).toEqual(["token-refused", null]);
     expect(told(422, null)).toEqual(["token-refused", null]);
+  });
+});
+
+describe("readQueue", () => {
+  const queue = { place: 2, ticket: "t", retry_after_s: 2, wait_s: 70 };
+
+  it("reads where we stand", () => {
+    expect(readQueue(queue)).toEqual({ place: 2, ticket: "t", retryInMs: 2000, waitMs: 70_000 });
+    const { failure, queue: told } = refusal(503, "2", { code: "busy", queue }, 0);
+    expect([failure, told?.place]).toEqual(["box-busy", 2]);
+  });
+
+  it("does not ask too often or too rarely, whatever the box says", () => {
+    expect(readQueue({ ...queue, retry_after_s: 0 })?.retryInMs).toBe(1000);
+    expect(readQueue({ ...queue, retry_after_s: 1e9 })?.retryInMs).toBe(60_000);
+  });
+
+  it("can do without a guess of the time", () => {
+    expect(readQueue({ ...queue, wait_s: undefined })?.waitMs).toBe(0);
+  });
+
+  it.each([
+    null,
+    "2",
+    {},
+    { ...queue, ticket: 7 },
+    { ...queue, place: 0 },
+    { ...queue, place: "2" },
+    { ...queue, retry_after_s: -1 },
+  ])("refuses %j", (body) => {
+    expect(readQueue(body)).toBeNull();
+  });
+
+  it("is not there when the queue is full", () => {
+    const full = refusal(503, "5", { code: "queue-full" }, 0);
+    expect([full.failure, full.retryInMs, full.queue]).toEqual(["box-busy", 5000, null]);
   });
 });
 

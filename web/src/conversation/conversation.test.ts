@@ -28,10 +28,12 @@ class FakeVisit {
 function box() {
   const visits: FakeVisit[] = [];
   const answers: (NoPlace | "refuses the room")[] = [];
+  const tickets: (string | null)[] = [];
   let tokens = 0;
   const conversation = new Conversation({
-    requestPlace: () => {
+    requestPlace: (_, ticket) => {
       tokens += 1;
+      tickets.push(ticket ?? null);
       const [refusal] = answers;
       if (!(refusal instanceof NoPlace))
         return Promise.resolve({ serverUrl: "ws://box", token: `token ${tokens}` });
@@ -50,7 +52,7 @@ function box() {
     await vi.advanceTimersByTimeAsync(0);
     visit().listener.agent("listening");
   };
-  return { conversation, visits, visit, answers, meet, state: () => conversation.read().state };
+  return { conversation, visits, visit, answers, tickets, meet, state: () => conversation.read().state };
 }
 
 beforeEach(() => {
@@ -117,6 +119,97 @@ describe("a box that is busy", () => {
     expect(visits).toHaveLength(1);
     expect(state().phase).toBe("start");
   });
+});
+
+describe("a queue", () => {
+  const queued = (place: number) =>
+    new NoPlace("box-busy", 2000, {
+      place,
+      ticket: `ticket ${place}`,
+      retryInMs: 2000,
+      waitMs: 60_000 * place,
+    });
+
+  it("is stood in with the ticket, and left for the room by itself", async () => {
+    const { conversation, visits, answers, tickets, meet, state } = box();
+    answers.push(queued(2), queued(2), queued(1));
+    conversation.start("Where is the lift?");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(state()).toMatchObject({ phase: "waiting", queue: { place: 2, waitMs: 120_000 } });
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(tickets).toEqual([null]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(tickets).toEqual([null, "ticket 2"]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(state().queue?.place).toBe(1);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(tickets).toEqual([null, "ticket 2", "ticket 2", "ticket 1"]);
+    expect(state()).toMatchObject({ phase: "connecting", queue: null, failure: null });
+    await meet();
+    expect(state().phase).toBe("live");
+    expect(visits).toHaveLength(1);
+    expect(visits[0]?.sent).toEqual(["Where is the lift?"]);
+  });
+
+  it("can be left, and is not asked about any more", async () => {
+    const { conversation, answers, tickets, visit, state } = box();
+    answers.push(queued(2));
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(10);
+    conversation.reset();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(tickets).toHaveLength(1);
+    expect(visit().left).toBe(true);
+    expect(state().phase).toBe("start");
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(tickets).toEqual([null, null]);
+  });
+
+  it("is come back to with the same ticket when the box was away for a moment", async () => {
+    const { conversation, answers, tickets, state } = box();
+    answers.push(queued(3), new NoPlace("box-gone"), queued(2));
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(state()).toMatchObject({ phase: "waiting", failure: "box-gone", queue: null });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(tickets).toEqual([null, "ticket 3", "ticket 3"]);
+    expect(state()).toMatchObject({ failure: "box-busy", queue: { place: 2 } });
+  });
+
+  it("is not waited in for ever by nobody", async () => {
+    const { conversation, answers, tickets, state } = box();
+    for (let n = 0; n < 1000; n += 1) answers.push(queued(5));
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(state().phase).toBe("start");
+    const asked = tickets.length;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(tickets).toHaveLength(asked);
+  });
+
+  it("is joined anew for the next conversation", async () => {
+    const { conversation, answers, tickets, meet } = box();
+    answers.push(queued(1));
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(2000);
+    await meet();
+    conversation.end();
+    conversation.reset();
+    conversation.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(tickets).toEqual([null, "ticket 1", null]);
+  });
+});
+
+it("a still face is told and untold", async () => {
+  const { conversation, visit, meet, state } = box();
+  conversation.start();
+  await meet();
+  visit().listener.still(true);
+  expect(state().still).toBe(true);
+  visit().listener.still(false);
+  expect(state().still).toBe(false);
 });
 
 describe("a box that is gone", () => {

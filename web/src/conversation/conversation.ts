@@ -1,7 +1,7 @@
 /** The visitor's conversation from the first touch to thank you: tries, waits, tries again, and tells the screens. */
 
 import { Room } from "livekit-client";
-import { NoPlace, requestPlace } from "../box/token";
+import { NoPlace, type Place, requestPlace } from "../box/token";
 import type { RoomEnd } from "../failures/disconnect";
 import type { BoxFailure } from "../failures/failure";
 import { backoffMs } from "./backoff";
@@ -39,6 +39,8 @@ export class Conversation {
   /** Typed before the avatar was there. */
   private outbox: string[] = [];
   private typed = 0;
+  /** Keeps our place in the box's queue. */
+  private ticket: string | null = null;
 
   constructor(private readonly parts: Parts = REAL) {}
 
@@ -57,6 +59,7 @@ export class Conversation {
   start(question?: string): void {
     if (this.snapshot.state.phase !== "start") return;
     this.outbox = [];
+    this.ticket = null;
     this.apply({ kind: "started", nowMs: Date.now() });
     if (question) this.send(question);
     this.try();
@@ -123,8 +126,10 @@ export class Conversation {
   private async enter(visit: Visit, signal: AbortSignal): Promise<void> {
     const givenUp = () => signal.aborted;
     try {
-      const place = await this.parts.requestPlace(signal);
-      if (givenUp()) return;
+      const place = await this.turn(signal);
+      if (place === null || givenUp()) return;
+      this.ticket = null;
+      this.apply({ kind: "admitted" });
       await visit.enter(place);
     } catch (error) {
       if (givenUp()) return;
@@ -135,6 +140,28 @@ export class Conversation {
     if (givenUp()) return;
     this.apply({ kind: "entered" }, visit.room);
     this.awaitAgent();
+  }
+
+  /** A place for us: at once, or when it is our turn; null when we have given up. */
+  private async turn(signal: AbortSignal): Promise<Place | null> {
+    const givenUp = () => signal.aborted;
+    while (!givenUp()) {
+      try {
+        return await this.parts.requestPlace(signal, this.ticket);
+      } catch (error) {
+        if (!(error instanceof NoPlace) || error.queue === null) throw error;
+        if (givenUp()) return null;
+        const { place, ticket, retryInMs, waitMs } = error.queue;
+        this.ticket = ticket;
+        this.apply({ kind: "queued", queue: { place, waitMs }, nowMs: Date.now() });
+        if (this.snapshot.state.phase !== "waiting") {
+          this.reset();
+          return null;
+        }
+        await pause(retryInMs, signal);
+      }
+    }
+    return null;
   }
 
   private awaitAgent(): void {
@@ -160,6 +187,7 @@ export class Conversation {
     };
     return {
       agent: (state) => whileHere(() => this.meet(state)),
+      still: (still) => whileHere(() => this.apply({ kind: "still", still })),
       agentLeft: () => whileHere(() => this.fail("agent-left", null)),
       connection: (kind) => whileHere(() => this.mend(kind)),
       microphone: (microphone) => whileHere(() => this.apply({ kind: "microphone", microphone })),
@@ -212,4 +240,17 @@ export class Conversation {
     this.snapshot = { state, room };
     for (const subscriber of this.subscribers) subscriber();
   }
+}
+
+/** Ends early, and quietly, when the signal is given. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PATIENCE_MS, reduce, SILENT_REJOINS } from "./reduce";
+import { PATIENCE_MS, QUEUE_PATIENCE_MS, reduce, SILENT_REJOINS } from "./reduce";
 import { type ConversationEvent, type ConversationState, INITIAL } from "./state";
 
 const run = (events: ConversationEvent[], from: ConversationState = INITIAL) => events.reduce(reduce, from);
@@ -83,6 +83,57 @@ describe("a failure", () => {
     expect(waiting.phase).toBe("waiting");
     expect(run([{ kind: "trying" }, lost(1000 + PATIENCE_MS)], waiting)).toEqual(INITIAL);
   });
+});
+
+describe("the queue", () => {
+  const queued = (place: number, nowMs: number): ConversationEvent => ({
+    kind: "queued",
+    queue: { place, waitMs: 60_000 },
+    nowMs,
+  });
+
+  it("is stood in until the turn comes", () => {
+    const second = run([started, queued(2, 10)]);
+    expect(second).toMatchObject({ phase: "waiting", failure: "box-busy", retryAtMs: null, failures: 0 });
+    expect(second.queue?.place).toBe(2);
+    const first = reduce(second, queued(1, 2010));
+    expect(first.queue?.place).toBe(1);
+    expect(reduce(first, { kind: "admitted" })).toMatchObject({
+      phase: "connecting",
+      failure: null,
+      queue: null,
+    });
+    expect(run([{ kind: "admitted" }, met], first)).toMatchObject({ phase: "live", queue: null });
+  });
+
+  it("stays on the screen while the box is asked from anew", () => {
+    expect(run([started, queued(2, 10), { kind: "trying" }])).toMatchObject({
+      phase: "waiting",
+      queue: { place: 2 },
+    });
+  });
+
+  it("is not told any more when something else is in the way", () => {
+    expect(run([started, queued(2, 10), lost(20)])).toMatchObject({ failure: "room-lost", queue: null });
+  });
+
+  it("is waited in longer than a box that says nothing, but not for ever", () => {
+    const waiting = run([started, queued(9, 1), queued(8, PATIENCE_MS * 2)]);
+    expect(waiting.phase).toBe("waiting");
+    expect(reduce(waiting, queued(7, QUEUE_PATIENCE_MS))).toEqual(INITIAL);
+  });
+
+  it("is no matter to somebody who is let in at once", () => {
+    const connecting = run([started, { kind: "admitted" }]);
+    expect(connecting).toMatchObject({ phase: "connecting", queue: null });
+  });
+});
+
+it("a still face is forgotten with its room", () => {
+  const still = run([started, met, { kind: "still", still: true }]);
+  expect(still.still).toBe(true);
+  expect(reduce(still, { kind: "still", still: false }).still).toBe(false);
+  expect(reduce(still, lost(10)).still).toBe(false);
 });
 
 describe("a room that is lost while nobody speaks", () => {

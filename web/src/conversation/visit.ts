@@ -21,6 +21,9 @@ const TRANSCRIPTION = "lk.transcription";
 const SEGMENT = "lk.segment_id";
 const FINAL = "lk.transcription_final";
 const AGENT_STATE = "lk.agent.state";
+/** What the box has time to show: pictures a second, or "still". */
+const AGENT_VIDEO = "appliance.video";
+const STILL = "still";
 /** Set on a participant that speaks for another one; it is not the agent itself. */
 const ON_BEHALF = "lk.publish_on_behalf";
 const AGENT_STATES = new Set<string>(["initializing", "idle", "listening", "thinking", "speaking"]);
@@ -34,6 +37,8 @@ const MENDING: ReconnectPolicy = {
 
 export interface VisitListener {
   agent(state: AgentState): void;
+  /** Whether the box sends one picture beside the voice, because it has no time to draw. */
+  still(still: boolean): void;
   /** The avatar was there and has gone. */
   agentLeft(): void;
   connection(state: "reconnecting" | "reconnected"): void;
@@ -166,6 +171,7 @@ export class Visit {
     const agent = [...this.room.remoteParticipants.values()].find(isAgent);
     const state = agent?.attributes[AGENT_STATE];
     if (state !== undefined && AGENT_STATES.has(state)) this.listener.agent(state as AgentState);
+    if (agent !== undefined) this.listener.still(agent.attributes[AGENT_VIDEO] === STILL);
   }
 
   private tellMuted(participant: Participant, muted: boolean): void {

@@ -11,6 +11,8 @@ interface Props {
   track: TrackReference | undefined;
   /** Show the held frame instead of the video: the connection is away. */
   held: boolean;
+  /** The box sends the voice and one picture: nothing on it moves, and nothing is wrong. */
+  still: boolean;
   /** Shown while there is neither a video nor a frame to hold. */
   portrait: string | null;
   /** Nobody is talking: the portrait rather than the last frame of a conversation that is over. */
@@ -19,7 +21,7 @@ interface Props {
   children?: ReactNode;
 }
 
-export function Face({ name, track, held, portrait, resting, children }: Props) {
+export function Face({ name, track, held, still, portrait, resting, children }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [holds, setHolds] = useState(false);
@@ -48,7 +50,7 @@ export function Face({ name, track, held, portrait, resting, children }: Props) 
   const live = playing && track !== undefined && !held;
   const shows = holds && !(resting && portrait !== null);
   return (
-    <figure className="face" data-testid="face" data-live={live} data-dimmed={held}>
+    <figure className="face" data-testid="face" data-live={live} data-dimmed={held} data-still={still}>
       {!shows && (portrait ? <img className="face-picture" src={portrait} alt="" /> : <Placeholder />)}
       <canvas className="face-picture" ref={canvas} hidden={!shows} />
       {track && (

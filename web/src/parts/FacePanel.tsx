@@ -5,9 +5,10 @@ import type { Persona } from "../box/persona";
 import type { Readiness } from "../box/readiness";
 import type { Conversation } from "../conversation/conversation";
 import type { ConversationState } from "../conversation/state";
-import { BoxNotice } from "./BoxNotice";
+import { BoxNotice, toldFailure } from "./BoxNotice";
 import { Face } from "./Face";
 import { Notice } from "./Notice";
+import { QueueNotice } from "./QueueNotice";
 import { StateLabel } from "./StateLabel";
 
 interface Props {
@@ -23,7 +24,14 @@ export function FacePanel({ persona, state, readiness, conversation }: Props) {
   const away = state.reconnecting || (talking && state.failure !== null);
   return (
     <div className="face-panel" data-agent={state.phase === "live" ? state.agent : "absent"}>
-      <Face name={persona.name} track={videoTrack} held={away} portrait={persona.portrait} resting={!talking}>
+      <Face
+        name={persona.name}
+        track={videoTrack}
+        held={away}
+        still={state.phase === "live" && state.still}
+        portrait={persona.portrait}
+        resting={!talking}
+      >
         {talking && <StateLabel state={state} />}
       </Face>
       {state.reconnecting && (
@@ -33,14 +41,18 @@ export function FacePanel({ persona, state, readiness, conversation }: Props) {
       )}
       {talking && state.failure !== null && (
         <div className="face-notice">
-          <BoxNotice
-            name={persona.name}
-            failure={state.failure}
-            readiness={readiness}
-            retryAtMs={state.retryAtMs}
-            onRetry={() => conversation.retryNow()}
-            onLeave={() => conversation.reset()}
-          />
+          {state.queue !== null && toldFailure(state.failure, readiness) === "box-busy" ? (
+            <QueueNotice name={persona.name} queue={state.queue} onLeave={() => conversation.reset()} />
+          ) : (
+            <BoxNotice
+              name={persona.name}
+              failure={state.failure}
+              readiness={readiness}
+              retryAtMs={state.retryAtMs}
+              onRetry={() => conversation.retryNow()}
+              onLeave={() => conversation.reset()}
+            />
+          )}
         </div>
       )}
     </div>
