@@ -22,6 +22,7 @@ COMMANDS = {
     "say": "speak a text with a talking face",
     "token": "ask the running box for a visitor's address and token",
     "doctor": "check this machine and this installation",
+    "size": "measure how many visitors this machine serves, and keep it for the box",
     "config": "show the settings in force and where each came from",
     "models": "list, fetch or verify the model files",
     "check": "start the box, hold one spoken conversation with it, print its figures, stop",
