@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 RATE_HZ = 24_000
 QUEUE_MS = 60
 """Sound handed to WebRTC ahead of time: less, and a busy event loop is heard; more, and every answer comes later."""
-IDLE_QUEUE_S = 0.03
+IDLE_QUEUE_S = 0.04
 """Silence handed out ahead of time, which nobody hears stutter: a reply's first sound waits until it is through."""
 IDLE_PIECES = 2
 """Pieces of silence a picture: after each it is looked whether a reply has come."""
