@@ -150,7 +150,9 @@ class SessionConfig:
     visitors_max: int = 0
     """Visitors served at once; one more waits in a queue. 0: as `appliance size` measured, 3 where it did not."""
     endpoint_min_delay_s: float = 0.3
-    """Silence after which a finished sentence is answered, in seconds."""
+    """Silence after which what is certainly a finished sentence is answered, in seconds."""
+    endpoint_sure_delay_s: float = 0.45
+    """Silence after which what is likely a finished sentence is answered, in seconds."""
     endpoint_unsure_delay_s: float = 0.7
     """Silence after which what may be a finished sentence is answered, in seconds."""
     endpoint_max_delay_s: float = 1.2

@@ -158,7 +158,7 @@ class Session:
             factory.create_tts(config.voice),
         )
         face = factory.create_avatar(config.face)
-        delays = Delays(config.session.endpoint_unsure_delay_s)
+        delays = Delays(config.session.endpoint_sure_delay_s, config.session.endpoint_unsure_delay_s)
         endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
         options = PublishOptions(config.face.fps, config.face.bitrate_kbps)
         publisher = Publisher(self._job.room, face, options, self._visit.step)

@@ -27,9 +27,11 @@ logger = logging.getLogger(__name__)
 
 Judge = Callable[[str], Awaitable[float]]
 
+CERTAIN = 0.8
+"""Probability from which a turn is over after the shortest delay: 30 % of those endings are below, 4 % of the cuts
+above. An answer after that delay is heard 0.6 s after the last word, inside a pause that is a little longer."""
 SURE = 0.5
-"""Probability from which a turn is over after the shortest delay: 6 % of those endings are below, 14 % of the cuts
-above."""
+"""From this on it is over a little later: 6 % of those endings are below, 14 % of the cuts above."""
 UNSURE = 0.2
 """Below SURE and above this, it is over after a longer silence: 2 % of the endings are below, 25 % of the cuts
 above."""
@@ -50,8 +52,10 @@ _MARKS = " .?!,;:-\u2026"
 class Delays:
     """Silence after which a turn is over, in seconds."""
 
+    sure_s: float
+    """Where the turn is likely over."""
     unsure_s: float
-    """Where the turn may be over."""
+    """Where it may be."""
 
 
 def end_of_turn(words: str, words_end: float, voice_end: float) -> float:
@@ -124,8 +128,8 @@ class Endpointer:
             judged.cancel()
 
     async def probability(self, voice_end: float, silent_s: float) -> float:
-        """How likely the turn is over, once the words of the pause that began at `silent_s` are known; 0 or 1 where
-        that takes the longest or the middle delay, which is waited for here."""
+        """How likely the turn is over, once the words of the pause that began at `silent_s` are known; 1 where it is
+        not certain, after a delay that is waited for here."""
         if self._judge is None:
             return voice_end / _VOICE_ALONE * SURE
         try:
@@ -139,8 +143,9 @@ class Endpointer:
             return voice_end / _VOICE_ALONE * SURE
         likely = end_of_turn(self._words, words_end, voice_end)
         logger.debug("turn judged", extra={"words": words_end, "voice": voice_end, "probability": likely})
-        if UNSURE <= likely < SURE:
-            await asyncio.sleep(silent_s + self.delays.unsure_s - self.clock())
+        if UNSURE <= likely < CERTAIN:
+            delay_s = self.delays.unsure_s if likely < SURE else self.delays.sure_s
+            await asyncio.sleep(silent_s + delay_s - self.clock())
             return 1.0
         return likely
 

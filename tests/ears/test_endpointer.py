@@ -15,12 +15,12 @@ from livekit import rtc
 from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.context import Context, Engines
-from appliance.ears.endpointer import SURE, UNSURE, Delays, Endpointer, EndpointerStream, end_of_turn
+from appliance.ears.endpointer import CERTAIN, SURE, UNSURE, Delays, Endpointer, EndpointerStream, end_of_turn
 from appliance.errors import LLMError
 from appliance.mind.plugin import create
 from appliance.personas.persona import load
 
-DELAYS = Delays(unsure_s=0.7)
+DELAYS = Delays(sure_s=0.45, unsure_s=0.7)
 AT_S = 100.0
 
 
@@ -106,6 +106,17 @@ async def test_what_may_be_over_is_over_after_the_longer_delay() -> None:
     clock.advance(DELAYS.unsure_s)  # the silence has lasted so long already: nothing is left to wait for
     endpointer.hear("At that level.", final=True)
     assert await endpointer.probability(0.35, AT_S) == 1.0
+
+
+async def test_what_is_likely_over_is_over_after_the_shorter_delay() -> None:
+    judge = Judge(At_that_level=0.2)
+    endpointer, clock = _endpointer(judge)
+    likely = end_of_turn("At that level.", 0.2, 0.4)
+    assert SURE < likely < CERTAIN
+    endpointer.hear("At that level.", final=False)
+    clock.advance(DELAYS.sure_s)
+    endpointer.hear("At that level.", final=True)
+    assert await endpointer.probability(0.4, AT_S) == 1.0
 
 
 @pytest.mark.parametrize(("voice", "over"), [(0.5, True), (0.2, False)])
