@@ -123,7 +123,7 @@ def test_a_step_that_helps_nobody_is_left_out() -> None:
 
 
 def test_a_machine_that_is_too_slow_for_anybody_still_serves_one() -> None:
-    found = headroom(replace(NOTHING, voice=Cost(2.0, 2.0)), 25)
+    found = headroom(replace(NOTHING, voice=Cost(4.0, 4.0)), 25)
     assert (found.capacity.speaking, found.capacity.connected) == (0, 1)
     assert found.capacity.rungs[-1].step is STILL
     assert found.lacks["25"] == "voice"
