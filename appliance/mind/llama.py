@@ -286,14 +286,16 @@ class LlamaEngine:
             for reply, sequence in placed
             if reply.next_token is not None
         ]
-        left = self._pace.tokens(len(rows))
+        left, room = self._pace.tokens(len(rows)), MOST_TOKENS
         unread = [(reply, sequence) for reply, sequence in placed if reply.next_token is None]
         for reply, sequence in sorted(unread, key=lambda pair: pair[0].due_s):
             if left > 0:
                 tokens = reply.prompt.tokens[len(sequence.tokens) :]
-                last = len(tokens) <= left
-                rows.append(_Row(reply, sequence, tokens[:left], samples=last and reply.n_reply > 0))
-                left -= min(left, len(tokens))
+                # A remainder of a few tokens costs a round of its own, half as long as this one.
+                n = len(tokens) if len(tokens) <= min(left * 3 // 2, room) else left
+                last = n == len(tokens)
+                rows.append(_Row(reply, sequence, tokens[:n], samples=last and reply.n_reply > 0))
+                left, room = left - n, room - n
         return rows
 
     def _decode(self, rows: list[_Row]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 # cheaper a token only up to here.
 MOST_TOKENS = 64
 _FEWEST_TOKENS = 16
-_ROUND_S = 0.15
+_ROUND_S = 0.12
 _OF_THE_NEW = 0.2
 """Weight of the latest round in what a token is taken to cost."""
 

@@ -30,7 +30,7 @@ Question: {question}"""
 class PromptLimits:
     """How much a prompt may hold: the small model's attention fades, and every token costs prefill time."""
 
-    turns: int = 8
+    turns: int = 12
     """Most earlier turns (a question and its reply) that are kept."""
     turns_kept: int = 3
     """Earlier turns that are left when there are more; all that follows has to be read again."""

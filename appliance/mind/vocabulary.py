@@ -35,6 +35,9 @@ class Message(NamedTuple):
     """What was said; never read as template or control tokens."""
 
 
+_NEXT = Message("user", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A conversation as the model reads it."""
@@ -64,16 +67,17 @@ class Vocabulary:
         """The prompt of `messages`; the oldest are left out where it would be longer than `n_tokens`.
 
         Args:
-            reply: end where the assistant's next message begins; else where a next message of any role would.
+            reply: end where the text of the assistant's next message begins; else of the user's.
         Raises:
             LLMError: code context-overflow: the system message and the last message alone are longer.
         """
         system = [message for message in messages[:1] if message.role == "system"]
         turns = messages[len(system) :]
-        head = self._render(system, reply=False) if system else ()
+        head = self._render(system) if system else ()
         n = 0
         for drop in [*range(0, len(turns) - 1, _DROP), max(len(turns) - 1, 0)]:
-            tokens = self._render([*system, *turns[drop:]], reply=reply)
+            kept = [*system, *turns[drop:]]
+            tokens = self._render(kept, reply=True) if reply else self._render([*kept, _NEXT], until=len(kept))
             n = len(tokens)
             if n <= n_tokens:
                 return Prompt(tokens, common_length(tokens, head))
@@ -126,12 +130,15 @@ class Vocabulary:
             llama_cpp.llama_vocab_is_eog(self.vocab, token) or llama_cpp.llama_vocab_is_control(self.vocab, token)
         )
 
-    def _render(self, messages: Sequence[Message], *, reply: bool) -> tuple[int, ...]:
+    def _render(self, messages: Sequence[Message], *, reply: bool = False, until: int | None = None) -> tuple[int, ...]:
+        """The tokens of all messages, or of those before the text of message `until`."""
         roles = [message.role for message in messages]
         tokens: list[int] = []
         if llama_cpp.llama_vocab_get_add_bos(self.vocab):
             tokens.append(self._bos)
         for i, part in enumerate(_SLOTS.split(self._filled(roles, reply=reply))):
+            if i % 2 and int(part) == until:
+                break
             if i % 2:
                 tokens += self.tokens(messages[int(part)].text.strip(), special=False)
             elif part:

@@ -45,7 +45,7 @@ def test_what_was_read_is_the_beginning_of_what_is_read_next_but_for_rare_cuts()
         following = chat(_SYSTEM, _turns(n + 1), f"question {n + 1}", ())
         again += following[: len(read)] != read
         assert following[-3:] == (("user", f"question {n}"), ("assistant", f"reply {n}"), ("user", f"question {n + 1}"))
-    assert again == 9  # at the ninth turn, and then every sixth
+    assert again == 5  # at the thirteenth turn, and then every tenth
 
 
 def test_long_conversations_lose_their_oldest_turns_and_begin_with_a_question() -> None:

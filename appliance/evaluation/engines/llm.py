@@ -6,21 +6,20 @@ bridge with the prompts that a session builds; the stock class through `create_c
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from livekit.agents import llm
-from llama_cpp import Llama
 
 from appliance.clock import monotonic
 from appliance.config import MindConfig
 from appliance.context import Context, Engines
 from appliance.engine import SessionId
 from appliance.evaluation.engines.crowd import Mind, cancels_ms, tokens_per_s
+from appliance.evaluation.engines.stock_llm import StockLLM
 from appliance.mind import prompt
 from appliance.mind.llama import ReplyEnd
 from appliance.mind.plugin import LlamaLLM, create
@@ -78,6 +77,8 @@ class Samples:
     """One a question from turn 2 on."""
     cached_tokens: list[int] = field(default_factory=list[int])
     """Of these, those that had been read before."""
+    ahead_tokens: list[int] = field(default_factory=list[int])
+    """Of those, what was read between the last reply and the question; not counted as reused."""
     tokens_per_s: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
     """Visitors answered at once -> reply tokens of all of them a second."""
     cancel_ms: list[float] = field(default_factory=list[float])
@@ -104,13 +105,12 @@ async def measure(
     mind = Mind(files["mind"], config)
     try:
         await mind.ready()
-        stock = await asyncio.to_thread(_Stock, files["mind"], config.threads)
+        stock = await StockLLM.start(files["mind"], config.threads)
         try:
-            samples.system = stock.system_prompt(persona)
-            samples.system_tokens = stock.count(samples.system)
+            samples.system, samples.system_tokens = await _system_prompt(persona, stock)
             await _conversations(mind, stock, plan, samples, progress)
         finally:
-            await asyncio.to_thread(stock.llama.close)
+            await stock.close()
         for i in range(plan.crowds):
             progress(f"one visitor and {plan.crowd} at once, {i + 1} of {plan.crowds}")
             for n in (1, plan.crowd):
@@ -130,7 +130,7 @@ def figures(samples: Samples, plan: Plan) -> dict[str, Any]:
     return {
         "first_token_ms": ours,
         "batch_gain_16": round(rates[plan.crowd] / rates[1], 2),
-        "prefix_reuse": round(sum(samples.cached_tokens) / sum(samples.prompt_tokens), 4),
+        "prefix_reuse": round((sum(samples.cached_tokens) - sum(samples.ahead_tokens)) / sum(samples.prompt_tokens), 4),
         "cancel_ms": _spread([*samples.cancel_ms, *samples.cancel_reading_ms]),
         "tokens_per_s": {str(n): round(rate, 1) for n, rate in rates.items()},
         "first_words_ms": _spread(samples.first_words_ms),
@@ -147,39 +147,17 @@ def _spread(values: list[float]) -> dict[str, float]:
     return {"p50": round(float(p50), 1), "p95": round(float(p95), 1)}
 
 
-class _Stock:
-    """llama-cpp-python's high-level class, with the same model, threads and window; asked by one visitor at a time."""
-
-    def __init__(self, gguf: Path, threads: int) -> None:
-        self.llama = Llama(str(gguf), n_ctx=2048, n_threads=threads, n_threads_batch=threads, verbose=False)
-
-    def count(self, text: str) -> int:
-        return len(self.llama.tokenize(text.encode(), add_bos=False))
-
-    def system_prompt(self, persona: Persona) -> str:
-        """The persona's instructions and as many of its answers as make 400 tokens."""
-        words = " ".join([persona.instructions.strip(), *(entry.answer for entry in persona.entries)]).split()
-        n = next((n for n in range(len(words)) if self.count(" ".join(words[:n])) >= SYSTEM_TOKENS), len(words))
-        return " ".join(words[:n])
-
-    def ask(self, messages: tuple[prompt.Message, ...]) -> tuple[str, float]:
-        """The reply, and the milliseconds to its first token."""
-        started_s = monotonic()
-        first_ms = 0.0
-        said = ""
-        chat = [{"role": role, "content": text} for role, text in messages]
-        stream = self.llama.create_chat_completion(
-            cast("Any", chat), stream=True, max_tokens=_REPLY_TOKENS, temperature=0.0
-        )
-        for part in cast("Iterator[Any]", stream):
-            text = part["choices"][0]["delta"].get("content")
-            if text:
-                first_ms = first_ms or _ms(started_s)
-                said += text
-        return said, first_ms or _ms(started_s)
+async def _system_prompt(persona: Persona, stock: StockLLM) -> tuple[str, int]:
+    """The persona's instructions and as many of its answers as make 400 tokens; and how many they make."""
+    words = " ".join([persona.instructions.strip(), *(entry.answer for entry in persona.entries)]).split()
+    n_words = n_tokens = 0
+    while n_tokens < SYSTEM_TOKENS and n_words < len(words):
+        n_words += max((SYSTEM_TOKENS - n_tokens) // 2, 1)  # a word is less than two tokens
+        n_tokens = await stock.count(" ".join(words[:n_words]))
+    return " ".join(words[:n_words]), n_tokens
 
 
-async def _conversations(mind: Mind, stock: _Stock, plan: Plan, samples: Samples, progress: Progress) -> None:
+async def _conversations(mind: Mind, stock: StockLLM, plan: Plan, samples: Samples, progress: Progress) -> None:
     """Every visitor asks both systems a question; then the next turn. Each system remembers its own replies."""
     system = samples.system
     visitors = [SessionId(f"visitor-{n}") for n in range(plan.visitors)]
@@ -190,9 +168,10 @@ async def _conversations(mind: Mind, stock: _Stock, plan: Plan, samples: Samples
         for n, visitor in enumerate(visitors):
             progress(f"question {turn * plan.visitors + n + 1} of {plan.turns * plan.visitors}")
             question = _QUESTIONS[(turn + 3 * n) % len(_QUESTIONS)]
+            n_ahead = await _read_ahead(mind, visitor, system, past["box", visitor])
             reply, first_ms, end = await _ask(mind, visitor, system, past["box", visitor], question)
             messages = prompt.chat(system, past["stock", visitor], question, ())
-            stock_reply, stock_ms = await asyncio.to_thread(stock.ask, messages)
+            stock_reply, stock_ms = await stock.ask(messages, _REPLY_TOKENS)
             past["box", visitor] += [("user", question), ("assistant", reply)]
             past["stock", visitor] += [("user", question), ("assistant", stock_reply)]
             if turn:
@@ -200,6 +179,14 @@ async def _conversations(mind: Mind, stock: _Stock, plan: Plan, samples: Samples
                 samples.stock_first_token_ms.append(stock_ms)
                 samples.prompt_tokens.append(end.prompt_tokens)
                 samples.cached_tokens.append(end.cached_tokens)
+                samples.ahead_tokens.append(n_ahead)
+
+
+async def _read_ahead(mind: Mind, visitor: SessionId, system: str, past: list[prompt.Message]) -> int:
+    """As a session does when a turn has ended; the tokens that had to be read."""
+    messages = prompt.chat(system, past, "", ())[:-1]
+    ends = [item async for item in mind.reply(visitor, messages, 0) if isinstance(item, ReplyEnd)]
+    return ends[-1].prompt_tokens - ends[-1].cached_tokens
 
 
 async def _ask(

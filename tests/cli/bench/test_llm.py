@@ -27,7 +27,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
 
     async def measure(_persona: Any, _files: Any, _config: Any, plan: Plan, _progress: Any) -> Samples:
         made.append(plan)
-        return Samples("", 400, [100.0], [400.0], [500], [490], {1: [50.0], 16: [100.0]}, [20.0], [30.0], [300.0])
+        return Samples("", 400, [100.0], [400.0], [500], [490], [0], {1: [50.0], 16: [100.0]}, [20.0], [30.0], [300.0])
 
     monkeypatch.setattr("appliance.evaluation.engines.llm.measure", measure)
     monkeypatch.setattr("appliance.bundles.verify.files", lambda _manifest: {})
