@@ -151,9 +151,9 @@ class SessionConfig:
     """Visitors served at once; one more waits in a queue. 0: as `appliance size` measured, 3 where it did not."""
     endpoint_min_delay_s: float = 0.3
     """Silence after which what is certainly a finished sentence is answered, in seconds."""
-    endpoint_sure_delay_s: float = 0.45
+    endpoint_sure_delay_s: float = 0.5
     """Silence after which what is likely a finished sentence is answered, in seconds."""
-    endpoint_unsure_delay_s: float = 0.7
+    endpoint_unsure_delay_s: float = 0.9
     """Silence after which what may be a finished sentence is answered, in seconds."""
     endpoint_max_delay_s: float = 1.2
     """Silence after which anything is answered, in seconds."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, JobContext, ModelSettings, TurnHandlingOptions, inference, llm, stt
+from livekit.agents import AgentSession, JobContext, TurnHandlingOptions, inference, llm
 from livekit.agents.voice import events, room_io
 
+from appliance.agent import Host
 from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
-from appliance.ears.backchannel import is_backchannel
 from appliance.ears.endpointer import Delays, Endpointer
 from appliance.engine import SessionId, TurnId
 from appliance.errors import LLMError
@@ -207,8 +207,9 @@ class Session:
             await session.interrupt()
             session.generate_reply(user_input=event.text[:limit])
 
+        aligned = session.tts is not None and session.tts.capabilities.aligned_transcript
         await session.start(
-            _Avatar(self._visit.persona.instructions, publisher.output.speaking),
+            Host(self._visit.persona, publisher),
             room=self._job.room,
             room_options=room_io.RoomOptions(
                 text_input=room_io.TextInputOptions(text_input_cb=answer_text),
@@ -216,11 +217,14 @@ class Session:
                     sample_rate=16_000, frame_size_ms=20, noise_cancellation=publisher.echo
                 ),
                 audio_output=False,
+                text_output=room_io.TextOutputOptions(sync_transcription=not aligned),
                 participant_identity=visitor.identity,
                 close_on_disconnect=False,
             ),
             record=False,
         )
+        if aligned and session.output.transcription is not None:
+            session.output.transcription = publisher.caption(session.output.transcription)
 
     def _watch(self, session: AgentSession[None], visitor: rtc.RemoteParticipant) -> None:
         """Note turns, and whatever ends the visit."""
@@ -264,22 +268,6 @@ class Session:
         role = "visitor" if item.role == "user" else "avatar"
         self._turns.append(Turn(role, item.text_content or "", item.interrupted, steps))
         logger.debug("turn noted", extra={"session": self._id, "turn": self._turn.current, "role": role, **steps})
-
-
-class _Avatar(Agent):
-    """The agent, who is not interrupted by sounds that say "go on"."""
-
-    def __init__(self, instructions: str, speaking: Callable[[], bool]) -> None:
-        super().__init__(instructions=instructions)
-        self._speaking = speaking
-
-    async def stt_node(
-        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-    ) -> AsyncGenerator[stt.SpeechEvent, None]:
-        async for event in Agent.default.stt_node(self, audio, model_settings):
-            words = event.alternatives[0].text if event.alternatives else ""
-            if not (self._speaking() and is_backchannel(words)):
-                yield event
 
 
 def _turn_handling(config: SessionConfig, endpointer: Endpointer) -> TurnHandlingOptions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +39,7 @@ _SHORT = 4
 """Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
 
 Windows = npt.NDArray[np.float32]
+Pcm16 = npt.NDArray[np.int16]
 
 
 @dataclass(slots=True)
@@ -49,10 +51,15 @@ class _Utterance:
     """The avatar's frame that its chunk 0 is drawn on."""
     mel: MelWindows
     resampler: Resampler
+    sound: deque[Pcm16] = field(default_factory=deque)
+    """Known, and not yet cut into windows: a second takes 2 ms, and a whole reply may come at once."""
     windows: deque[Windows] = field(default_factory=deque)
     n_windows: int = 0
     rendered: dict[int, bytes] = field(default_factory=dict)
+    ended: bool = False
+    """No more sound comes."""
     flushed: bool = False
+    """Nor do more windows."""
     still: bool = False
     """Nothing of it is drawn any more, and the head does not move."""
     shown: int = -1
@@ -120,19 +127,19 @@ class FaceGenerator:
     def still(self, still: bool) -> None:
         self._still = still
 
-    def push(self, segment: int, pcm: npt.NDArray[np.int16], rate_hz: int) -> None:
+    def push(self, segment: int, pcm: Pcm16, rate_hz: int) -> None:
         """Speech of utterance `segment`, (n,) int16, before it is heard."""
         utterance = self._utterances.get(segment)
         if utterance is None:
             utterance = self._begin(segment, rate_hz)
-        self._add(utterance, utterance.mel.push(utterance.resampler.push(pcm)))
+        utterance.sound.append(pcm)
+        utterance.work.set()
 
     def flush(self, segment: int) -> None:
         """The utterance is complete."""
         utterance = self._utterances.get(segment)
-        if utterance is not None and not utterance.flushed:
-            self._complete(utterance)
-            utterance.flushed = True
+        if utterance is not None:
+            utterance.ended = True
             utterance.work.set()
 
     def clear(self) -> None:
@@ -157,7 +164,9 @@ class FaceGenerator:
             self._index = utterance.base + index
         utterance.shown = index
         if not utterance.flushed and utterance.n_windows - index <= _SHORT:
-            self._complete(utterance)
+            self._hear(utterance)
+            if not (utterance.flushed or utterance.sound):
+                self._complete(utterance)
         picture = utterance.rendered.get(index)
         for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
             del utterance.rendered[old]
@@ -215,6 +224,7 @@ class FaceGenerator:
     def _begin(self, segment: int, rate_hz: int) -> _Utterance:
         base = self._index + 1
         for earlier in self._utterances.values():
+            self._hear(earlier, most=sys.maxsize)
             if not earlier.still:
                 base = max(base, earlier.base + earlier.n_windows)
         utterance = _Utterance(segment, base, self._mel(), Resampler(rate_hz, 16_000), still=self._still)
@@ -224,6 +234,14 @@ class FaceGenerator:
 
     def _mel(self) -> MelWindows:
         return MelWindows(fps=self._fps, offset_s=self._renderer.window_offset_s)
+
+    def _hear(self, utterance: _Utterance, most: int = REQUEST) -> None:
+        """Cut known sound into windows, until `most` of them wait."""
+        while utterance.sound and len(utterance.windows) < most:
+            self._add(utterance, utterance.mel.push(utterance.resampler.push(utterance.sound.popleft())))
+        if utterance.ended and not utterance.sound and not utterance.flushed:
+            self._complete(utterance)
+            utterance.flushed = True
 
     def _add(self, utterance: _Utterance, windows: Windows) -> None:
         if len(windows):
@@ -241,7 +259,10 @@ class FaceGenerator:
         """Send windows to the net and keep what comes back, at most AHEAD pictures before they are shown."""
         done = 0
         try:
-            while not (utterance.flushed and not utterance.windows):
+            while True:
+                self._hear(utterance)
+                if utterance.flushed and not utterance.windows:
+                    break
                 if not utterance.windows or len(utterance.rendered) >= AHEAD:
                     utterance.work.clear()
                     await utterance.work.wait()

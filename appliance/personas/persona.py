@@ -52,6 +52,8 @@ class Persona:
     """What is said when there is no answer; used in turn."""
     entries: tuple[Entry, ...]
     """Approved answers."""
+    trouble: str = ""
+    """What is said when a reply could not be made; the first of `unknown` where the file has none."""
     outside: tuple[str, ...] = ()
     """Questions that are not answered from the entries though they sound close."""
 
@@ -117,7 +119,9 @@ def _persona(table: dict[str, Any], file: str) -> Persona:
         seen.add(entry.id)
     texts = {key: _text(table, key, file) for key in ("name", "greeting", "instructions", "voice", "face", "language")}
     outside = _strings(table["outside"], "outside", file) if table.get("outside") else ()
-    return Persona(**texts, unknown=_strings(table.get("unknown"), "unknown", file), entries=entries, outside=outside)
+    unknown = _strings(table.get("unknown"), "unknown", file)
+    trouble = _text(table, "trouble", file) if "trouble" in table else unknown[0]
+    return Persona(**texts, unknown=unknown, entries=entries, trouble=trouble, outside=outside)
 
 
 def _entry(row: dict[str, Any], where: str) -> Entry:

@@ -12,6 +12,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from appliance.metrics import barge_ins
+from appliance.stage.captions import Captions
 from appliance.stage.playout import Chunk, Finished, Pcm16, Playout
 
 
@@ -62,6 +63,8 @@ class SpeechOutput(io.AudioOutput):
         """
         Args:
             on_clear: called on barge-in, to throw away what was handed out and not yet heard.
+
+        `captions`, where they are set, are told what is heard.
         """
         super().__init__(
             label="face", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=rate_hz, next_in_chain=None
@@ -70,6 +73,7 @@ class SpeechOutput(io.AudioOutput):
         self._rate_hz = rate_hz
         self._chunk_s = 1 / fps
         self._on_clear = on_clear
+        self.captions: Captions | None = None
         self._playout = Playout(chunk_samples=rate_hz // fps)
         self._unheard_s = 0.0
         self._announced = -1
@@ -77,6 +81,11 @@ class SpeechOutput(io.AudioOutput):
     def speaking(self) -> bool:
         """Whether there is anything left to be heard, be it paused."""
         return self._playout.pending
+
+    def ready(self) -> bool:
+        """Whether something can be heard now, and its picture seen."""
+        key = self._playout.next_key()
+        return key is not None and self._playout.due and self._face.ready(*key)
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
@@ -124,9 +133,15 @@ class SpeechOutput(io.AudioOutput):
         if chunk is not None and chunk.segment != self._announced:
             self._announced = chunk.segment
             self.on_playback_started(created_at=time.time())  # LiveKit's event carries a wall clock
+        if chunk is not None and self.captions is not None:
+            self.captions.reach(chunk.index * self._chunk_s - queued_s)
         if (ended := self._playout.finish()) is not None:
             asyncio.get_running_loop().call_later(queued_s + self._chunk_s, self._report, ended)
         return chunk
 
     def _report(self, ended: Finished) -> None:
-        self.on_playback_finished(playback_position=ended.played_samples / self._rate_hz, interrupted=ended.interrupted)
+        position_s = ended.played_samples / self._rate_hz
+        said = self.captions.end(position_s, interrupted=ended.interrupted) if self.captions is not None else None
+        self.on_playback_finished(
+            playback_position=position_s, interrupted=ended.interrupted, synchronized_transcript=said
+        )

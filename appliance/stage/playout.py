@@ -70,6 +70,15 @@ class Playout:
         """Whether there is anything left to be heard."""
         return bool(self._segments)
 
+    @property
+    def due(self) -> bool:
+        """Whether the next chunk's sound is there and may be heard."""
+        if self.paused or not self._segments:
+            return False
+        segment = self._segments[0]
+        left = len(segment.pcm) - segment.cursor * self._chunk_samples
+        return left >= self._chunk_samples or (segment.flushed and left > 0)
+
     def push(self, pcm: Pcm16) -> int:
         """Add (n,) int16 to the utterance being captured and return its number."""
         if not self._segments or self._segments[-1].flushed:
@@ -107,14 +116,12 @@ class Playout:
         Args:
             face_ready: whether the next chunk's frame is rendered; only an utterance's first chunk waits for it.
         """
-        if self.paused or not self._segments:
+        if not self.due:
             return None
         segment = self._segments[0]
         start = segment.cursor * self._chunk_samples
         pcm = segment.pcm[start : start + self._chunk_samples]
         if len(pcm) < self._chunk_samples:
-            if not segment.flushed or len(pcm) == 0:
-                return None
             pcm = np.concatenate((pcm, np.zeros(self._chunk_samples - len(pcm), np.int16)))
         if segment.cursor == 0 and not face_ready and segment.waited < self._face_waits:
             segment.waited += 1

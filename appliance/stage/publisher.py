@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from livekit import rtc
+from livekit.agents.voice import io
 
 from appliance.errors import RoomError
 from appliance.ladder import FULL, Step
 from appliance.metrics import frames_published
+from appliance.stage.captions import Captions
 from appliance.stage.echo import EchoCanceller
 from appliance.stage.output import Face, SpeechOutput
 
@@ -22,14 +24,18 @@ RATE_HZ = 24_000
 QUEUE_MS = 60
 """Sound handed to WebRTC ahead of time: less, and a busy event loop is heard; more, and every answer comes later."""
 IDLE_QUEUE_S = 0.04
-"""Silence handed out ahead of time, which nobody hears stutter: a reply's first sound waits until it is through."""
+"""Silence handed out ahead of time; what is left of it when a reply comes is thrown away."""
 IDLE_PIECES = 2
-"""Pieces of silence a picture: after each it is looked whether a reply has come."""
+"""Pieces of silence a picture: after each it is looked whether a reply has come,"""
+_LOOK_S = 0.005
+"""and if one has, so often whether its face is drawn."""
 SHOWN_LATER_S = 0.02
 """Pictures wait so long for their sound, which a receiver holds back in a jitter buffer of its own: measured at a
 client that does not synchronise, 32 to 76 ms longer than pictures. Less than the least, for those that do."""
 VIDEO_ATTRIBUTE = "appliance.video"
 """Tells how the visitor is served: pictures a second, or still."""
+_SAID_S = 6.0
+"""An echo is heard late, and its words are known when it has ended."""
 _STREAM = "avatar"
 
 
@@ -94,6 +100,16 @@ class Publisher:
         except TimeoutError:
             logger.warning("visitor did not subscribe in time", extra={"seconds": subscribed_within_s})
 
+    def caption(self, captions: io.TextOutput) -> Captions:
+        """Where the session is to write its replies, so that each word comes to `captions` when it is heard."""
+        self.output.captions = Captions(captions)
+        return self.output.captions
+
+    def said(self) -> str:
+        """The words of the last seconds; "" where their times are not known."""
+        captions = self.output.captions
+        return captions.recent(_SAID_S) if captions is not None else ""
+
     async def aclose(self) -> None:
         """Stop the loop and release the tracks' sources.
 
@@ -104,6 +120,8 @@ class Publisher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._clear_shows()
+        if self.output.captions is not None:
+            await self.output.captions.aclose()
         await self._audio.aclose()
         await self._video.aclose()
         await self._face.aclose()
@@ -123,17 +141,31 @@ class Publisher:
 
     async def _run(self) -> None:
         silence = np.zeros(RATE_HZ // self._options.fps // IDLE_PIECES, np.int16)
-        piece = 0
+        piece, idle, unplayed_s = 0, False, 0.0
         while True:
             chunk = self.output.take(queued_s=self._audio.queued_duration)
+            if chunk and idle:
+                unplayed_s += self._audio.queued_duration
+                self._audio.clear_queue()
+            idle = chunk is None
             piece = 0 if chunk else (piece + 1) % IDLE_PIECES
             if chunk or piece == 0:
                 self._show_soon((chunk.segment, chunk.index) if chunk else None)
             pcm = chunk.pcm if chunk else silence
-            self.echo.play(pcm)
+            if idle and unplayed_s >= (seconds := len(pcm) / RATE_HZ):
+                unplayed_s -= seconds  # the canceller was told of silence that was thrown away
+            else:
+                self.echo.play(pcm)
             await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
-            if chunk is None:
-                await asyncio.sleep(self._audio.queued_duration - IDLE_QUEUE_S)
+            if idle:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until more silence is needed, or a reply can begin."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + max(self._audio.queued_duration - IDLE_QUEUE_S, 0)
+        while (left_s := until_s - loop.time()) > 0 and not self.output.ready():
+            await asyncio.sleep(min(left_s, _LOOK_S) if self.output.speaking() else left_s)
 
     def _show_soon(self, key: tuple[int, int] | None) -> None:
         """Show the picture, if it is due, when its sound leaves WebRTC's queue, not when it enters."""

@@ -70,7 +70,7 @@ async def prepare_speech(engines: Engines, persona: Persona, busy: Callable[[], 
     def speak(request: SpeechRequest) -> AsyncIterator[SpeechAudio]:
         return bridge.stream(request, Call(NOBODY, request.turn, _DEADLINE_S))
 
-    texts = (persona.greeting, *persona.unknown, *(entry.answer for entry in persona.entries))
+    texts = (persona.greeting, persona.trouble, *persona.unknown, *(entry.answer for entry in persona.entries))
     try:
         identity = await asyncio.to_thread(engine.identity)
         await prepare(texts, Preparation(engine.prepared, identity, speak, busy))

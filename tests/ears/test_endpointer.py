@@ -15,7 +15,7 @@ from livekit import rtc
 from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.context import Context, Engines
-from appliance.ears.endpointer import CERTAIN, SURE, UNSURE, Delays, Endpointer, EndpointerStream, end_of_turn
+from appliance.ears.endpointer import CERTAIN, SURE, UNSURE, Delays, Endpointer, EndpointerStream, end_of_turn, is_question
 from appliance.errors import LLMError
 from appliance.mind.plugin import create
 from appliance.personas.persona import load
@@ -85,7 +85,8 @@ async def test_words_of_an_earlier_pause_do_not_answer_for_this_one() -> None:
 
 async def test_what_was_said_before_in_this_turn_is_read_as_well() -> None:
     judge = Judge(**{"I live here": 0.5, "I live here. Where do I go": 0.7})
-    endpointer, _ = _endpointer(judge)
+    endpointer, clock = _endpointer(judge)
+    clock.advance(1.0)
     endpointer.hear("I live here.", final=True)
     endpointer.hear("Where do I go?", final=False)
     await endpointer.probability(0.5, AT_S)
@@ -115,6 +116,60 @@ async def test_what_is_likely_over_is_over_after_the_shorter_delay() -> None:
     assert SURE < likely < CERTAIN
     endpointer.hear("At that level.", final=False)
     clock.advance(DELAYS.sure_s)
+    endpointer.hear("At that level.", final=True)
+    assert await endpointer.probability(0.4, AT_S) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "asks"),
+    [
+        ("What is your name?", True),
+        ("which network writes the sentences you say.", True),
+        ("My friend only speaks Italian. Will you understand him?", True),
+        ("My friend only speaks Italian.", False),
+        ("Can it cope? I doubt it.", False),
+        ("", False),
+    ],
+)
+async def test_what_states_something_may_lead_to_a_question(words: str, asks: bool) -> None:
+    assert is_question(words) is asks
+    if not words:
+        return
+    endpointer, clock = _endpointer(Judge(**{words.rstrip(".?"): 0.9}))
+    endpointer.hear(words, final=True)
+    asked = asyncio.ensure_future(endpointer.probability(0.9, clock()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert asked.done() is asks, "what is stated waits for a little longer"
+    asked.cancel()
+
+
+def _sound(level: float, seconds: float = 0.02) -> rtc.AudioFrame:
+    pcm = (np.random.default_rng(3).normal(0, level, int(16_000 * seconds)) * 32767).astype(np.int16)
+    return rtc.AudioFrame(pcm.tobytes(), 16_000, 1, len(pcm))
+
+
+@pytest.mark.parametrize(("loudness", "held"), [(0.1, True), (0.002, False)])
+async def test_an_answer_waits_while_it_is_as_loud_as_speech_again(loudness: float, held: bool) -> None:
+    endpointer, clock = _endpointer(Judge(At_that_level=0.2))
+    endpointer.listen(_sound(0.1))
+    endpointer.hear("At that level.", final=False)
+    clock.advance(DELAYS.sure_s - 0.01)
+    endpointer.listen(_sound(loudness))
+    clock.advance(0.01)
+    endpointer.hear("At that level.", final=True)
+    asked = asyncio.ensure_future(endpointer.probability(0.4, AT_S))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert asked.done() is not held
+    asked.cancel()
+
+
+async def test_noise_does_not_hold_an_answer_for_ever() -> None:
+    endpointer, clock = _endpointer(Judge(At_that_level=0.2))
+    endpointer.hear("At that level.", final=False)
+    clock.advance(DELAYS.sure_s + 1.0)
+    endpointer.listen(_sound(0.1))
     endpointer.hear("At that level.", final=True)
     assert await endpointer.probability(0.4, AT_S) == 1.0
 

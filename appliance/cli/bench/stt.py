@@ -45,10 +45,11 @@ def run(args: argparse.Namespace) -> int:
     engine = WhisperEngine(paths["ears"], config.ears)
     engine.load()
     engine.warm_up()
-    systems = {"ours": stt.listen_with(engine), "stock": stt.stock(paths["ears"], config.ears, engine.runs_on)}
+    runs_on = engine.runs_on
+    systems = {"ours": stt.listen_with(engine), "stock": stt.stock(paths["ears"], config.ears, runs_on)}
     heard = stt.measure(clips, systems, 5 if args.quick else args.rounds, results.progress)
     engine.close()
-    figures = {**stt.figures(clips, heard), "source": source, "device": engine.runs_on[0]}
+    figures = {**stt.figures(clips, heard), "source": source, "device": runs_on[0]}
     plot = dots(
         {name: [ms for values in system.ms.values() for ms in values] for name, system in heard.items()}, _TITLE
     )

@@ -16,12 +16,21 @@ from appliance.evaluation.engines.stt import Clip, Heard
 
 
 class _Engine:
-    runs_on = ("cpu", "int8")
+    def __init__(self, *_: object) -> None:
+        self._loaded = False
 
-    def __init__(self, *_: object) -> None: ...
-    def load(self) -> None: ...
+    @property
+    def runs_on(self) -> tuple[str, str]:
+        assert self._loaded
+        return ("cpu", "int8")
+
+    def load(self) -> None:
+        self._loaded = True
+
     def warm_up(self) -> None: ...
-    def close(self) -> None: ...
+
+    def close(self) -> None:
+        self._loaded = False
 
 
 def _parse(*words: str) -> argparse.Namespace:
