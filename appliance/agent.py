@@ -16,7 +16,6 @@ from livekit import rtc
 from livekit.agents import Agent, APIError, FlushSentinel, ModelSettings, llm, stt
 
 from appliance.ears.backchannel import is_backchannel
-from appliance.ears.own_voice import is_own_voice
 from appliance.personas.persona import Persona
 from appliance.stage.publisher import Publisher
 
@@ -41,8 +40,7 @@ class Host(Agent):
     ) -> AsyncGenerator[stt.SpeechEvent, None]:
         """Without the sounds that say "go on", and without the avatar's own words out of a loudspeaker."""
         async for event in Agent.default.stt_node(self, audio, model_settings):
-            words = event.alternatives[0].text if event.alternatives else ""
-            if not (words and self._is_aside(words)):
+            if not (event.alternatives and self._is_aside(event.alternatives[0])):
                 yield event
 
     async def llm_node(
@@ -71,9 +69,10 @@ class Host(Agent):
             async for frame in Agent.default.tts_node(self, _once(self._trouble), model_settings):
                 yield frame
 
-    def _is_aside(self, words: str) -> bool:
-        aside = self._publisher.output.speaking() and is_backchannel(words)
-        return aside or is_own_voice(words, self._publisher.said())
+    def _is_aside(self, heard: stt.SpeechData) -> bool:
+        if self._publisher.echo.heard_itself():
+            return True
+        return self._publisher.output.speaking() and is_backchannel(heard.text, heard.confidence)
 
 
 async def _begun_within(items: AsyncIterable[T], seconds: float) -> AsyncGenerator[T, None]:

@@ -15,11 +15,6 @@ from dataclasses import dataclass
 from livekit.agents.types import TimedString
 from livekit.agents.voice import io
 
-from appliance.clock import Clock, monotonic
-
-_RECENT = 64
-"""Words that are remembered: more than anybody says in `recent`."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Word:
@@ -36,14 +31,12 @@ class _Word:
 class Captions(io.TextOutput):
     """One session's; used from its loop. A reply's words come after those of the reply before it were reported."""
 
-    def __init__(self, next_in_chain: io.TextOutput, *, clock: Clock = monotonic) -> None:
+    def __init__(self, next_in_chain: io.TextOutput) -> None:
         super().__init__(label="captions", next_in_chain=next_in_chain)
         self._next = next_in_chain
         self._words: list[_Word] = []
         self._waiting: deque[_Word] = deque()
         self._complete = False
-        self._clock = clock
-        self._begun: deque[tuple[float, str]] = deque(maxlen=_RECENT)
         self._out: asyncio.Queue[str | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._hand_on(), name="captions")
 
@@ -71,13 +64,7 @@ class Captions(io.TextOutput):
             position_s: seconds of the reply's sound that were heard.
         """
         while self._waiting and self._waiting[0].start_s <= position_s:
-            word = self._waiting.popleft().text
-            self._begun.append((self._clock(), word))
-            self._out.put_nowait(word)
-
-    def recent(self, seconds: float) -> str:
-        """The words that began to be heard in the last so many seconds."""
-        return "".join(word for at_s, word in self._begun if at_s >= self._clock() - seconds)
+            self._out.put_nowait(self._waiting.popleft().text)
 
     def end(self, position_s: float, *, interrupted: bool) -> str:
         """The reply is over: its words that were heard, all of them unless it was interrupted."""

@@ -6,16 +6,20 @@ a hall, 3 to 20 dB below the voice, 60 to 300 ms late: of windows that held noth
 detector took 14 to 86 % for speech before, 0 to 4 % after the first two seconds.
 
 Where there is no echo, the canceller swallows the beginning of what a visitor says while the avatar speaks: the
-detector noticed three speakers 60 to 640 ms later. So what it makes is used only once it has been seen to take
-something away.
+detector noticed three speakers 60 to 640 ms later. So what it makes is used only once there is an echo: it has been
+seen to take something away, or what was heard is what was played, through a room (`OwnVoice`). Until it has learnt the
+room, what is left of such an echo is not let through either.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from livekit import rtc
 
 from appliance.stage.playout import Pcm16
+
+Samples = npt.NDArray[np.float64]
 
 _PIECE_S = 0.01
 """WebRTC's audio processing takes sound in pieces of 10 ms."""
@@ -35,6 +39,62 @@ _QUIET_SHARE = 0.3
 """What silence counts: words have pauses, and so have their echoes."""
 _MOST_S = 1.5
 """What was seen counts for so long at most. A visitor's words are swallowed for less than that and _SURE_S together."""
+_COMPARED_HZ = 4000
+_COMPARED_S = 1.5
+_ROOM_S = 0.08
+"""Of a room's response; what comes later is a tenth of it in a room that dies away in half a second."""
+_LATEST_S = 0.5
+"""From handing out to hearing."""
+_STEP_S = 0.06
+_EXPLAINED = 0.6
+"""Share of what is heard that what was played explains, from which it is the avatar's own voice. Measured with 0.3 to
+0.8 s of speech, three rooms, 10 and 20 dB below the voice: its echo 0.62 to 0.99, visitors 0.3 in the median and 0.51
+at the 95th percentile, both at once 0.23 to 0.45 and 0.5 to 0.7."""
+_SURELY_EXPLAINED = 0.65
+"""The same where no echo was heard so far: a visitor who is taken for one is not answered. Visitors had at most 0.63."""
+_LOOK_EVERY = 3
+"""Frames after which it is looked again, 2 ms each time."""
+
+
+class OwnVoice:
+    """Whether what is heard is what was played, through a room: by the filter that makes the one of the other best."""
+
+    def __init__(self) -> None:
+        n_heard, n_played = (int(s * _COMPARED_HZ) for s in (_COMPARED_S, _COMPARED_S + _LATEST_S + _ROOM_S))
+        self._heard = np.zeros(n_heard)
+        self._played = np.zeros(n_played)
+
+    def play(self, pcm: Pcm16, rate_hz: int) -> None:
+        """What is handed out to be heard next, (n,) int16 of whole pieces of 10 ms."""
+        self._played = _shifted(self._played, pcm, rate_hz)
+
+    def hear(self, pcm: Pcm16, rate_hz: int) -> None:
+        """What the microphone has heard, as `play`."""
+        self._heard = _shifted(self._heard, pcm, rate_hz)
+
+    def explained(self) -> float:
+        """The share of what was heard in the last 1.5 s that is an echo of what was played, 0 to 1."""
+        energy = float(np.square(self._heard).sum())
+        if _energy_dbfs(energy / len(self._heard)) < _HEARD_DBFS:
+            return 0.0
+        n_taps, n_delays = int(_ROOM_S * _COMPARED_HZ), int(_LATEST_S * _COMPARED_HZ)
+        size = 1 << (2 * len(self._played)).bit_length()
+        played = np.fft.rfft(self._played, size)
+        heard = np.fft.rfft(np.pad(self._heard, (len(self._played) - len(self._heard), 0)), size)
+        powers = np.fft.irfft(played * np.conj(played), size)[:n_taps]
+        matches = np.fft.irfft(heard * np.conj(played), size)
+        lags = np.abs(np.subtract.outer(np.arange(n_taps), np.arange(n_taps)))
+        starts = range(0, n_delays, int(_STEP_S * _COMPARED_HZ))
+        wanted = np.stack([matches[start : start + n_taps] for start in starts], axis=1)
+        normal = powers[lags] + np.eye(n_taps) * (1e-3 * powers[0] + 1e-9)
+        return float((wanted * np.linalg.solve(normal, wanted)).sum(axis=0).max() / energy)
+
+
+def _shifted(past: Samples, pcm: Pcm16, rate_hz: int) -> Samples:
+    """The past with new sound at its end, at the rate in which it is compared."""
+    factor = rate_hz // _COMPARED_HZ
+    new = pcm[: len(pcm) // factor * factor].reshape(-1, factor).mean(axis=1) / 32768.0
+    return np.concatenate((past, new))[-len(past) :]
 
 
 class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
@@ -48,8 +108,12 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         self._rate_hz = rate_hz
         self._module = rtc.AudioProcessingModule(echo_cancellation=True)
         self._module.set_stream_delay_ms(_DELAY_MS)
+        self._own_voice = OwnVoice()
         self._silent_s = _ECHO_S
         self._seen_s = 0.0
+        self._unplayed_s = 0.0
+        self._since_looked = 0
+        self._gated = False
         self._enabled = True
 
     @property
@@ -62,10 +126,28 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
 
     def play(self, pcm: Pcm16) -> None:
         """What is handed out to be heard next: (n,) int16, whole pieces of 10 ms, silence too."""
-        self._silent_s = 0.0 if pcm.any() else self._silent_s + len(pcm) / self._rate_hz
+        seconds = len(pcm) / self._rate_hz
+        sounds = bool(pcm.any())
+        if not sounds and self._unplayed_s >= seconds:
+            self._unplayed_s -= seconds
+            return
+        self._silent_s = 0.0 if sounds else self._silent_s + seconds
+        self._own_voice.play(pcm, self._rate_hz)
         if self._echoes:
             for piece in _pieces(pcm, self._rate_hz):
                 self._module.process_reverse_stream(piece)
+
+    def discard(self, seconds: float) -> None:
+        """The last of what was handed out will not be heard: so much less silence is counted next."""
+        self._unplayed_s += seconds
+
+    def heard_itself(self) -> bool:
+        """Whether what was heard last is the avatar's own voice; from then on the canceller's output is used."""
+        bound = _EXPLAINED if self.echo else _SURELY_EXPLAINED
+        own = self._echoes and self._own_voice.explained() >= bound
+        if own:
+            self._seen_s = _MOST_S
+        return own
 
     @property
     def echo(self) -> bool:
@@ -78,18 +160,31 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         """A frame of the microphone, of whole pieces of 10 ms, without the echo if there is one."""
-        if not self._echoes or frame.num_channels != 1:
+        if frame.num_channels != 1:
             return frame
         heard = np.frombuffer(frame.data, np.int16)
+        self._own_voice.hear(heard, frame.sample_rate)
+        if not self._echoes:
+            return frame
         pieces = _pieces(heard, frame.sample_rate)
         for piece in pieces:
             self._module.process_stream(piece)
         data = b"".join(bytes(piece.data) for piece in pieces)
         if self._silent_s < _SOUNDS_S:
             self._see(_dbfs(heard), _dbfs(np.frombuffer(data, np.int16)), frame.duration)
-        return (
-            rtc.AudioFrame(data, frame.sample_rate, 1, len(data) // 2, userdata=frame.userdata) if self.echo else frame
-        )
+        if not self.echo:
+            return frame
+        if self._only_echo():
+            data = bytes(len(data))
+        return rtc.AudioFrame(data, frame.sample_rate, 1, len(data) // 2, userdata=frame.userdata)
+
+    def _only_echo(self) -> bool:
+        """Whether nothing else is heard; looked at now and then."""
+        self._since_looked += 1
+        if self._since_looked >= _LOOK_EVERY:
+            self._since_looked = 0
+            self._gated = self._own_voice.explained() >= _EXPLAINED
+        return self._gated
 
     def _see(self, heard_dbfs: float, left_dbfs: float, seconds: float) -> None:
         """Count what was heard while the avatar spoke for or against an echo."""
@@ -111,4 +206,8 @@ def _pieces(pcm: Pcm16, rate_hz: int) -> list[rtc.AudioFrame]:
 
 
 def _dbfs(pcm: Pcm16) -> float:
-    return float(10 * np.log10(np.square(pcm / 32768.0).mean() + 1e-12))
+    return _energy_dbfs(float(np.square(pcm / 32768.0).mean()))
+
+
+def _energy_dbfs(mean_square: float) -> float:
+    return float(10 * np.log10(mean_square + 1e-12))

@@ -34,8 +34,6 @@ SHOWN_LATER_S = 0.02
 client that does not synchronise, 32 to 76 ms longer than pictures. Less than the least, for those that do."""
 VIDEO_ATTRIBUTE = "appliance.video"
 """Tells how the visitor is served: pictures a second, or still."""
-_SAID_S = 6.0
-"""An echo is heard late, and its words are known when it has ended."""
 _STREAM = "avatar"
 
 
@@ -105,11 +103,6 @@ class Publisher:
         self.output.captions = Captions(captions)
         return self.output.captions
 
-    def said(self) -> str:
-        """The words of the last seconds; "" where their times are not known."""
-        captions = self.output.captions
-        return captions.recent(_SAID_S) if captions is not None else ""
-
     async def aclose(self) -> None:
         """Stop the loop and release the tracks' sources.
 
@@ -141,21 +134,17 @@ class Publisher:
 
     async def _run(self) -> None:
         silence = np.zeros(RATE_HZ // self._options.fps // IDLE_PIECES, np.int16)
-        piece, idle, unplayed_s = 0, False, 0.0
+        piece, idle = 0, False
         while True:
             chunk = self.output.take(queued_s=self._audio.queued_duration)
             if chunk and idle:
-                unplayed_s += self._audio.queued_duration
-                self._audio.clear_queue()
+                self._drop_queue()
             idle = chunk is None
             piece = 0 if chunk else (piece + 1) % IDLE_PIECES
             if chunk or piece == 0:
                 self._show_soon((chunk.segment, chunk.index) if chunk else None)
             pcm = chunk.pcm if chunk else silence
-            if idle and unplayed_s >= (seconds := len(pcm) / RATE_HZ):
-                unplayed_s -= seconds  # the canceller was told of silence that was thrown away
-            else:
-                self.echo.play(pcm)
+            self.echo.play(pcm)
             await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
             if idle:
                 await self._pause()
@@ -198,8 +187,12 @@ class Publisher:
 
     def _clear(self) -> None:
         """Barge-in: what waits in WebRTC's queue is not heard, and its pictures are not shown."""
-        self._audio.clear_queue()
+        self._drop_queue()
         self._clear_shows()
+
+    def _drop_queue(self) -> None:
+        self.echo.discard(self._audio.queued_duration)
+        self._audio.clear_queue()
 
     def _clear_shows(self) -> None:
         for handle in self._shows:

@@ -19,3 +19,9 @@ def test_these_say_go_on(text: str) -> None:
 )
 def test_these_do_not(text: str) -> None:
     assert not is_backchannel(text)
+
+
+def test_a_mumble_is_no_interruption_and_a_doubtful_sentence_is() -> None:
+    assert is_backchannel("MMA Chan", 0.4)
+    assert not is_backchannel("Stop", 0.6)
+    assert not is_backchannel("Where is the exit", 0.4)

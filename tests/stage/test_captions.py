@@ -24,15 +24,6 @@ class Page(io.TextOutput):
         self.seen.append("|")
 
 
-class Hand:
-    """A clock that is set."""
-
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 async def _say(captions: Captions, *words: tuple[str, float, float]) -> None:
     for text, start_s, end_s in words:
         await captions.capture_text(TimedString(text, start_time=start_s, end_time=end_s))
@@ -88,18 +79,4 @@ async def test_words_without_times_go_with_the_ones_before() -> None:
     captions.reach(0.5)
     await asyncio.sleep(0)
     assert page.seen == ["Nine ", "o'clock."]
-    await captions.aclose()
-
-
-async def test_what_was_said_in_the_last_seconds() -> None:
-    clock = Hand()
-    captions = Captions(Page(), clock=clock)
-    await _say(captions, *REPLY)
-    captions.reach(0.1)
-    clock.now_s += 3
-    captions.end(1.2, interrupted=False)
-    assert captions.recent(4.0) == "We open at nine."
-    assert captions.recent(2.0) == "open at nine."
-    clock.now_s += 10
-    assert captions.recent(4.0) == ""
     await captions.aclose()

@@ -70,3 +70,48 @@ def test_an_echo_is_still_expected_a_second_after_the_voice() -> None:
     for _ in range(50):
         canceller.play(np.zeros(480, np.int16))
     assert canceller._process(frame) is frame
+
+
+def _in_a_room(voice: np.ndarray, seconds: float = 0.5) -> np.ndarray:
+    """The voice 150 ms later, with a tail that dies away in `seconds`."""
+    times = np.arange(int(0.4 * 8_000)) / 8_000
+    room = np.random.default_rng(5).normal(0, 1, len(times)) * 10 ** (-3 * times / seconds)
+    room[0] = 4.0
+    wet = np.convolve(np.concatenate([np.zeros(1_200), voice]), room)[: len(voice)]
+    return wet / np.abs(wet).max() * 0.1
+
+
+def _noticed(played: np.ndarray, heard: np.ndarray, gap_s: float) -> bool:
+    """Whether it takes what it heard, after a second of silence, for its own voice."""
+    canceller = EchoCanceller(PLAYED_HZ)
+    silence = np.zeros(int(gap_s * 8_000))
+    own, mic = np.concatenate([silence, played]), np.concatenate([silence, heard])
+    pcm, frames = _at(own, RATIO[0]), _at(mic, RATIO[1])
+    for i in range(len(frames) // 320):
+        canceller.play(pcm[i * 480 : (i + 1) * 480])
+        canceller._process(rtc.AudioFrame(frames[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320))
+    return canceller.heard_itself()
+
+
+def test_half_a_second_of_its_own_voice_through_a_room_is_known_for_that() -> None:
+    voice = np.concatenate([_voice(0.5), np.zeros(3_200)])
+    assert _noticed(voice, _in_a_room(voice), 1.0)
+
+
+def test_a_visitor_who_speaks_at_the_same_time_is_not() -> None:
+    voice, visitor = (np.concatenate([_voice(0.5, seed=seed), np.zeros(3_200)]) for seed in (0, 1))
+    assert not _noticed(voice, visitor * 0.5, 1.0)
+
+
+def test_silence_that_was_thrown_away_does_not_shift_what_is_compared() -> None:
+    canceller = EchoCanceller(PLAYED_HZ)
+    canceller.discard(0.04)
+    before = canceller._own_voice._played.copy()
+    canceller.play(np.ones(480, np.int16))
+    assert not np.array_equal(canceller._own_voice._played, before), "what sounds is always counted"
+    before = canceller._own_voice._played.copy()
+    for _ in range(2):
+        canceller.play(np.zeros(480, np.int16))
+    assert np.array_equal(canceller._own_voice._played, before)
+    canceller.play(np.zeros(480, np.int16))
+    assert not np.array_equal(canceller._own_voice._played, before)
