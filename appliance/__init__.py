@@ -10,3 +10,5 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # numpy's products wake a thread a core, which then spins for a while and takes the core from whoever computes next. On
 # two cores a Whisper encoder took 101 ms behind one small product instead of 59, and the product 15 ms instead of 3.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# LiveKit's watch over event loops is a thread of its own for every visit.
+os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance import webrtc
 from appliance.admission import Admission, RoomName, Ticket, Waiting
 from appliance.capacity import Capacity, in_force, read
 from appliance.clock import Clock, monotonic
@@ -29,7 +30,6 @@ from appliance.ladder import Ladder, Step
 from appliance.metrics import tokens_issued
 from appliance.personas.persona import Persona
 from appliance.sfu import Sfu
-from appliance.webrtc import keep_local
 
 if TYPE_CHECKING:  # seconds of imports, which must not hold up the first answer to /healthz
     from appliance.rooms import Invitation, Rooms
@@ -324,7 +324,7 @@ def _share(stages: list[Stage]) -> float:
 
 
 def _import_livekit() -> None:
-    keep_local()
+    webrtc.prepare()
     importlib.import_module("appliance.rooms")
     importlib.import_module("appliance.worker")
 

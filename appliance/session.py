@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext, TurnHandlingOptions, inference, llm
+from livekit.agents import AgentSession, JobContext, TurnHandlingOptions, llm
 from livekit.agents.voice import events, room_io
 
 from appliance.agent import Host
@@ -17,6 +17,7 @@ from appliance.clock import monotonic
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
 from appliance.ears.endpointer import Delays, Endpointer
+from appliance.ears.voice_activity import voice_activity
 from appliance.engine import SessionId, TurnId
 from appliance.errors import LLMError
 from appliance.ladder import FULL, Step
@@ -150,8 +151,8 @@ class Session:
     async def _converse(self, visitor: rtc.RemoteParticipant) -> None:
         config = self._visit.config
         context = Context(self._visit.engines, self._visit.files, self._visit.persona, self._id, self._turn)
-        voice_activity = inference.VAD(min_silence_duration=0.25)
-        factory = ProviderFactory(context, voice_activity=voice_activity)
+        detector = voice_activity()
+        factory = ProviderFactory(context, voice_activity=detector)
         ears, mind, voice = (
             factory.create_stt(config.ears),
             factory.create_llm(config.mind),
@@ -166,7 +167,7 @@ class Session:
             stt=ears,
             llm=mind,
             tts=voice,
-            vad=voice_activity,
+            vad=detector,
             turn_handling=_turn_handling(config.session, endpointer),
             use_tts_aligned_transcript=True,
             aec_warmup_duration=_ECHO_SETTLES_S,

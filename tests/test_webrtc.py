@@ -1,7 +1,11 @@
-"""No public address is named in a system call: not by the WebRTC library alone, nor by a whole box and its visitor."""
+"""No public address is named in a system call: not by the WebRTC library alone, nor by a whole box and its visitor.
+
+And events of the library go to the loops they are for.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -9,9 +13,13 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto import ffi_pb2
 
 from appliance import webrtc
 
@@ -59,3 +67,88 @@ def test_a_whole_conversation_goes_to_no_address_but_this_machines(models: Path,
     strange = {address for address in named - own if not ipaddress.ip_address(address).is_loopback}
     assert named
     assert not strange
+
+
+class Loop:
+    """A loop's stand-in: notes that it was woken, and does what it was told when asked."""
+
+    def __init__(self) -> None:
+        self.told: list[Callable[[], None]] = []
+
+    def call_soon_threadsafe(self, call: Callable[[], None]) -> None:
+        self.told.append(call)
+
+    def run(self) -> None:
+        told, self.told = self.told, []
+        for call in told:
+            call()
+
+
+def _sound(stream: int, *, last: bool = False) -> ffi_pb2.FfiEvent:
+    event = ffi_pb2.FfiEvent()
+    event.audio_stream_event.stream_handle = stream
+    if last:
+        event.audio_stream_event.eos.SetInParent()
+    else:
+        event.audio_stream_event.frame_received.SetInParent()
+    return event
+
+
+def _received(queue: Any) -> int:
+    return int(queue.qsize())
+
+
+async def test_a_microphones_sound_wakes_only_its_own_loop_and_that_once() -> None:
+    events = webrtc.Events()
+    own, other = Loop(), Loop()
+    queues = [events.subscribe(cast("Any", loop)) for loop in (own, other)]
+    events._streams[7] = cast("Any", own)
+    for _ in range(3):
+        events.put(_sound(7))
+    assert (len(own.told), len(other.told)) == (1, 0)
+    own.run()
+    assert [_received(queue) for queue in queues] == [3, 0]
+    events.put(_sound(7, last=True))
+    own.run()
+    assert _received(queues[0]) == 4
+    assert not events._streams
+
+
+async def test_a_calls_result_goes_to_who_asked_and_what_nobody_asked_for_to_all() -> None:
+    events = webrtc.Events()
+    asked = ffi_pb2.FfiResponse()
+    asked.capture_audio_frame.async_id = 5
+    mine, others = events.subscribe(), Loop()
+    theirs = events.subscribe(cast("Any", others))
+    events.note(asked)
+    result = ffi_pb2.FfiEvent()
+    result.capture_audio_frame.async_id = 5
+    events.put(result)
+    await asyncio.sleep(0)
+    assert (_received(mine), others.told) == (1, [])
+    events.put(result)
+    others.run()
+    await asyncio.sleep(0)
+    assert (_received(mine), _received(theirs)) == (2, 1)
+
+
+async def test_a_subscriber_gets_what_it_wants_until_it_leaves() -> None:
+    events = webrtc.Events()
+    queue = events.subscribe(filter_fn=lambda event: event.WhichOneof("message") == "audio_stream_event")
+    room = ffi_pb2.FfiEvent()
+    room.room_event.SetInParent()
+    events.put(room)
+    events.put(_sound(1))
+    await asyncio.sleep(0)
+    assert _received(queue) == 1
+    events.unsubscribe(queue)
+    assert not events._inboxes
+    events.put(_sound(1))
+
+
+def test_the_library_uses_it_and_it_can_be_put_in_again() -> None:
+    webrtc.route_events()
+    first = FfiClient.instance.queue
+    webrtc.route_events()
+    assert isinstance(first, webrtc.Events)
+    assert FfiClient.instance.queue is first

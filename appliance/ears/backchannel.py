@@ -1,4 +1,4 @@
-"""Sounds that say "go on": a transcript comes in; out comes whether it is only that, or a mumble, and no interruption."""
+"""Sounds that say "go on": a transcript comes in; out comes whether it is that or a mumble, and no interruption."""
 
 from __future__ import annotations
 

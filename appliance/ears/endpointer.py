@@ -56,13 +56,14 @@ _FADE_DB = 2.0
 """by which the loudest counts less with every second."""
 _LOUD_S = 0.15
 """What is as loud as speech is known to be speech so much later."""
+_FRAMES_MAX = 5
 _LOUD_MAX_S = 0.6
 """Noise delays an answer by that at most."""
 _MARKS = " .?!,;:-\u2026"
 _SENTENCES = re.compile(r"(?<=[.?!])\s+")
-_ASKING = frozenset(
-    "what which who whose whom where when why how is are was were am do does did can could would will should may shall "
-    "has have".split()
+_ASKING = (
+    *("what", "which", "who", "whose", "whom", "where", "when", "why", "how", "is", "are", "was", "were", "am", "do"),
+    *("does", "did", "can", "could", "would", "will", "should", "may", "shall", "has", "have"),
 )
 """First words of a question, which Whisper does not always close with its mark."""
 
@@ -188,7 +189,7 @@ class Endpointer:
     async def _silence(self, until_s: float) -> None:
         """Wait; a little longer if it becomes loud: whether that is speech, the voice activity detector says later."""
         latest_s = until_s + _LOUD_MAX_S
-        while (left_s := min(max(until_s, self._loud_s + _LOUD_S), latest_s) - self.clock()) > 0:
+        while (left_s := min(max(until_s, self._loud_s + _LOUD_S), latest_s) - self.clock()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
 
 
@@ -200,6 +201,7 @@ class EndpointerStream:
         self._voice = voice
         self._answer: asyncio.Future[TurnDetectionEvent] | None = None
         self._work: asyncio.Task[None] | None = None
+        self._frames: list[rtc.AudioFrame] = []
 
     @property
     def model(self) -> str:
@@ -246,13 +248,22 @@ class EndpointerStream:
             answer.set_result(TurnDetectionEvent("eot_prediction", 0.0, 0.0))
 
     def flush(self, reason: str | None = None) -> None:
+        self._frames = []
         self._voice.flush(reason)
         self.cancel_inference()
         self._owner.begin()
 
     def push_audio(self, frame: rtc.AudioFrame) -> None:
-        self._voice.push_audio(frame)
         self._owner.listen(frame)
+        self._frames.append(frame)
+        if len(self._frames) >= _FRAMES_MAX:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """LiveKit's detector moves all it has heard with every frame, so it gets a few at once."""
+        if self._frames:
+            self._voice.push_audio(rtc.combine_audio_frames(self._frames))
+            self._frames = []
 
     def end_input(self) -> None:
         self._voice.end_input()
@@ -263,6 +274,8 @@ class EndpointerStream:
         await self._voice.aclose()
 
     async def _predict(self, answer: asyncio.Future[TurnDetectionEvent], silent_s: float) -> None:
+        self._hand_on()
+        await asyncio.sleep(0)  # it takes frames out of a queue
         event = await self._voice.predict()
         probability = await self._owner.probability(event.end_of_turn_probability, silent_s)
         if not answer.done():

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIError, APITimeoutError, inference, stt, utils
+from livekit.agents import APIConnectOptions, APIError, APITimeoutError, stt, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, NotGivenOr
 
 from appliance.config import EarsConfig
 from appliance.context import Context
 from appliance.ears.speculation import SpeculativeStream, spoken_data
+from appliance.ears.voice_activity import voice_activity
 from appliance.ears.whisper import Transcript, Utterance, WhisperEngine
 from appliance.ears.windows import RATE_HZ, Samples
 from appliance.engine import Bridge, Limits, Streams
@@ -52,7 +53,7 @@ class WhisperSTT(stt.STT[Any]):
         self._bridge = bridge
         self._context = context
         self._section = section
-        self._voice_activity = inference.VAD()
+        self._voice_activity = voice_activity()
 
     @property
     def model(self) -> str:

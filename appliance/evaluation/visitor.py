@@ -14,12 +14,12 @@ import numpy as np
 from livekit import rtc
 from livekit.rtc.data_stream import StreamError
 
+from appliance import webrtc
 from appliance.clock import Clock, monotonic
 from appliance.errors import RoomError
 from appliance.evaluation.microphone import Microphone, Recording, Surroundings
 from appliance.evaluation.picture import cells_of
 from appliance.evaluation.timeline import RATE_HZ, Heard, Pcm16, Seen, Spoken, State, Timeline, Words, audible
-from appliance.webrtc import keep_local
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Visitor:
         Raises:
             RoomError: no token, or the room could not be joined.
         """
-        keep_local()
+        webrtc.prepare()
         self._room.on("track_subscribed", self._subscribed)
         self._room.on("participant_attributes_changed", self._attributes)
         self._room.on("disconnected", self._disconnected)

@@ -18,13 +18,13 @@ import av
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
-from livekit.agents import inference
 from livekit.agents.types import APIConnectOptions
 
 from appliance.bundles.verify import files
 from appliance.clock import monotonic
 from appliance.config import Config
 from appliance.context import Context, Engines
+from appliance.ears.voice_activity import voice_activity
 from appliance.engine import Bridge, Call, SessionId, TurnId
 from appliance.evaluation.headroom import Cost
 from appliance.mind.llama import ChatRequest, ReplyEnd
@@ -227,7 +227,7 @@ class Machine:
 
     async def watch(self) -> float:
         """Share of a core that a visitor takes who may begin to speak at any moment."""
-        stream = inference.VAD().stream()
+        stream = voice_activity().stream()
         pcm = np.concatenate(self._speech)[: 8 * RATE_HZ]
         n_frame = RATE_HZ // 50
         watch = Watch()

@@ -51,7 +51,7 @@ _EXPLAINED = 0.6
 0.8 s of speech, three rooms, 10 and 20 dB below the voice: its echo 0.62 to 0.99, visitors 0.3 in the median and 0.51
 at the 95th percentile, both at once 0.23 to 0.45 and 0.5 to 0.7."""
 _SURELY_EXPLAINED = 0.65
-"""The same where no echo was heard so far: a visitor who is taken for one is not answered. Visitors had at most 0.63."""
+"""The same where no echo was heard so far: a visitor taken for one is not answered. Visitors had at most 0.63."""
 _LOOK_EVERY = 3
 """Frames after which it is looked again, 2 ms each time."""
 
@@ -63,6 +63,10 @@ class OwnVoice:
         n_heard, n_played = (int(s * _COMPARED_HZ) for s in (_COMPARED_S, _COMPARED_S + _LATEST_S + _ROOM_S))
         self._heard = np.zeros(n_heard)
         self._played = np.zeros(n_played)
+
+    def forget(self) -> None:
+        """What was before is not compared."""
+        self._heard[:] = self._played[:] = 0
 
     def play(self, pcm: Pcm16, rate_hz: int) -> None:
         """What is handed out to be heard next, (n,) int16 of whole pieces of 10 ms."""
@@ -131,9 +135,11 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         if not sounds and self._unplayed_s >= seconds:
             self._unplayed_s -= seconds
             return
+        if sounds and not self._echoes:
+            self._own_voice.forget()
         self._silent_s = 0.0 if sounds else self._silent_s + seconds
-        self._own_voice.play(pcm, self._rate_hz)
         if self._echoes:
+            self._own_voice.play(pcm, self._rate_hz)
             for piece in _pieces(pcm, self._rate_hz):
                 self._module.process_reverse_stream(piece)
 
@@ -160,12 +166,10 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         """A frame of the microphone, of whole pieces of 10 ms, without the echo if there is one."""
-        if frame.num_channels != 1:
+        if not self._echoes or frame.num_channels != 1:
             return frame
         heard = np.frombuffer(frame.data, np.int16)
         self._own_voice.hear(heard, frame.sample_rate)
-        if not self._echoes:
-            return frame
         pieces = _pieces(heard, frame.sample_rate)
         for piece in pieces:
             self._module.process_stream(piece)

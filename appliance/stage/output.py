@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -77,6 +78,7 @@ class SpeechOutput(io.AudioOutput):
         self._playout = Playout(chunk_samples=rate_hz // fps)
         self._unheard_s = 0.0
         self._announced = -1
+        self._arrived = asyncio.Event()
 
     def speaking(self) -> bool:
         """Whether there is anything left to be heard, be it paused."""
@@ -87,10 +89,18 @@ class SpeechOutput(io.AudioOutput):
         key = self._playout.next_key()
         return key is not None and self._playout.due and self._face.ready(*key)
 
+    async def arrival(self, within_s: float) -> None:
+        """Return when speech has come, or after so many seconds."""
+        self._arrived.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._arrived.wait()
+
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
         pcm = np.frombuffer(frame.data, np.int16).copy()
         self._face.push(self._playout.push(pcm), pcm, self._rate_hz)
+        self._arrived.set()
 
     def flush(self) -> None:
         super().flush()

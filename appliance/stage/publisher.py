@@ -25,10 +25,8 @@ QUEUE_MS = 60
 """Sound handed to WebRTC ahead of time: less, and a busy event loop is heard; more, and every answer comes later."""
 IDLE_QUEUE_S = 0.04
 """Silence handed out ahead of time; what is left of it when a reply comes is thrown away."""
-IDLE_PIECES = 2
-"""Pieces of silence a picture: after each it is looked whether a reply has come,"""
 _LOOK_S = 0.005
-"""and if one has, so often whether its face is drawn."""
+"""When a reply has come, it is looked so often whether its face is drawn."""
 SHOWN_LATER_S = 0.02
 """Pictures wait so long for their sound, which a receiver holds back in a jitter buffer of its own: measured at a
 client that does not synchronise, 32 to 76 ms longer than pictures. Less than the least, for those that do."""
@@ -133,16 +131,14 @@ class Publisher:
         )
 
     async def _run(self) -> None:
-        silence = np.zeros(RATE_HZ // self._options.fps // IDLE_PIECES, np.int16)
-        piece, idle = 0, False
+        silence = np.zeros(RATE_HZ // self._options.fps, np.int16)
+        idle = False
         while True:
             chunk = self.output.take(queued_s=self._audio.queued_duration)
             if chunk and idle:
                 self._drop_queue()
             idle = chunk is None
-            piece = 0 if chunk else (piece + 1) % IDLE_PIECES
-            if chunk or piece == 0:
-                self._show_soon((chunk.segment, chunk.index) if chunk else None)
+            self._show_soon((chunk.segment, chunk.index) if chunk else None)
             pcm = chunk.pcm if chunk else silence
             self.echo.play(pcm)
             await self._audio.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
@@ -154,7 +150,10 @@ class Publisher:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + max(self._audio.queued_duration - IDLE_QUEUE_S, 0)
         while (left_s := until_s - loop.time()) > 0 and not self.output.ready():
-            await asyncio.sleep(min(left_s, _LOOK_S) if self.output.speaking() else left_s)
+            if self.output.speaking():
+                await asyncio.sleep(min(left_s, _LOOK_S))
+            else:
+                await self.output.arrival(left_s)
 
     def _show_soon(self, key: tuple[int, int] | None) -> None:
         """Show the picture, if it is due, when its sound leaves WebRTC's queue, not when it enters."""

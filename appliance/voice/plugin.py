@@ -28,7 +28,7 @@ from appliance.voice.speech import SpeechAudio, SpeechRequest, pcm16
 
 logger = logging.getLogger(__name__)
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 15.0
 """For one piece of a reply, at most 24 words; its first sound is there within a tenth of a second."""
 _PAUSE_S = 0.1
 """Silence that stands for a sentence which this voice cannot say, so that the rest of the reply is spoken."""

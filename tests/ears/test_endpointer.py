@@ -15,7 +15,16 @@ from livekit import rtc
 from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.context import Context, Engines
-from appliance.ears.endpointer import CERTAIN, SURE, UNSURE, Delays, Endpointer, EndpointerStream, end_of_turn, is_question
+from appliance.ears.endpointer import (
+    CERTAIN,
+    SURE,
+    UNSURE,
+    Delays,
+    Endpointer,
+    EndpointerStream,
+    end_of_turn,
+    is_question,
+)
 from appliance.errors import LLMError
 from appliance.mind.plugin import create
 from appliance.personas.persona import load

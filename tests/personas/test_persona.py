@@ -130,3 +130,10 @@ def test_no_phrasing_stands_under_two_entries(shipped: Persona) -> None:
             key = " ".join(re.findall(r"\w+", question.lower()))
             assert owner.setdefault(key, entry.id) == entry.id, question
     assert not {" ".join(re.findall(r"\w+", question.lower())) for question in shipped.outside} & set(owner)
+
+
+def test_what_is_said_in_trouble_is_the_files_own_or_the_first_unknown(tmp_path: Path) -> None:
+    assert load(_write(tmp_path, _HEAD + _ENTRY)).trouble == "I don't know."
+    assert load(_write(tmp_path, _HEAD + 'trouble = "Say that again."' + _ENTRY)).trouble == "Say that again."
+    for name in available():
+        assert load(name).trouble not in load(name).unknown

@@ -15,7 +15,7 @@ from livekit import api, rtc
 from appliance.config import SfuConfig
 from appliance.errors import ConfigurationError
 from appliance.sfu import Sfu, find_binary
-from appliance.stage.presence import absence
+from appliance.stage.presence import _Pace, absence
 
 pytestmark = pytest.mark.slow
 
@@ -87,3 +87,15 @@ async def test_a_client_that_never_answered_is_left_to_the_server() -> None:
         assert not absent.done()
         absent.cancel()
         await asyncio.gather(absent, return_exceptions=True)
+
+
+def test_a_slow_answer_gives_all_more_time_for_a_while() -> None:
+    pace = _Pace()
+    assert not pace.gone(0.0, 2.9)
+    assert pace.gone(0.0, 3.1)
+    pace.note(0.0, 0.1)
+    assert pace.gone(1.0, 4.2)
+    pace.note(3.0, 4.0)
+    assert not pace.gone(1.0, 4.2)
+    assert not pace.gone(1.0, 13.0)
+    assert pace.gone(1.0, 14.1), "the machine is no longer busy"

@@ -21,6 +21,7 @@ from livekit import api, rtc
 from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
+from appliance import webrtc
 from appliance.clock import monotonic
 from appliance.config import SfuConfig
 from appliance.errors import RoomError
@@ -28,7 +29,6 @@ from appliance.rooms import random_name
 from appliance.sfu import Sfu
 from appliance.stage.output import Face
 from appliance.stage.publisher import RATE_HZ, Publisher, PublishOptions
-from appliance.webrtc import keep_local
 
 Pcm16 = NDArray[np.int16]
 
@@ -65,7 +65,7 @@ async def stage(face: Face, options: PublishOptions) -> AsyncGenerator[Publisher
         ConfigurationError, ServerExited: livekit-server could not be started.
         RoomError: the room could not be made, joined or published to.
     """
-    keep_local()
+    webrtc.prepare()
     sfu = Sfu(SfuConfig(host="127.0.0.1", port=0, udp_port=0, tcp_port=0))
     room, name = rtc.Room(), random_name()
     await sfu.start()

@@ -11,12 +11,12 @@ import os
 
 from livekit import rtc
 
-from appliance.webrtc import keep_local
+from appliance import webrtc
 
 
 async def watch(url: str, token: str) -> None:
     """Stay in the room until it or the process that opened it has gone."""
-    keep_local()
+    webrtc.prepare()
     gone = asyncio.Event()
     room = rtc.Room()
     tasks: set[asyncio.Task[None]] = set()
