@@ -232,7 +232,7 @@ async def test_what_the_persona_says_is_prepared(tmp_path: Path, monkeypatch: py
     voice = create(VoiceConfig(), Context(engines, {"voice": write_voice(tmp_path)}, persona))
     await engines.ready(30.0)
     await prepare_speech(engines, persona, lambda: False)
-    for text in (persona.greeting, *persona.unknown, *(entry.answer for entry in persona.entries)):
+    for text in (persona.greeting, persona.trouble, *persona.unknown, *(entry.answer for entry in persona.entries)):
         for piece in pieces(text):
             assert voice.prepared.find(piece, TurnId(0)), piece
     assert list((tmp_path / "home" / "speech").glob("*.speech"))
@@ -250,7 +250,7 @@ async def test_what_is_prepared_is_what_would_be_said_live(tmp_path: Path, monke
     """Two engines whose noise has the same seed: one says it, the other has it said beforehand."""
     monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path / "home"))
     text = "Please take a seat in the waiting room, someone will be with you shortly. Thank you."
-    persona = replace(load("clinic"), greeting=text, unknown=(), entries=())
+    persona = replace(load("clinic"), greeting=text, trouble=text, unknown=(), entries=())
     files, heard = {"voice": write_vits(tmp_path)}, []
     for beforehand in (False, True):
         engines = Engines()
