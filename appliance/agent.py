@@ -22,7 +22,7 @@ from appliance.stage.publisher import Publisher
 logger = logging.getLogger(__name__)
 
 _FIRST_WORDS_S = 10.0
-"""A reply that has not begun after so long does not come; on a box that is full they take 3 s."""
+"""A reply that has not begun after so long is no longer waited for."""
 
 T = TypeVar("T")
 

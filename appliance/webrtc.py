@@ -13,7 +13,6 @@ ten visitors' microphones woke ten loops 500 times a second each. `Events` hands
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import logging
 import mmap
@@ -32,6 +31,7 @@ REPLACED = {b"8.8.8.8\0": b"::0:0:1\0", b"2001:4860:4860::8888\0": b"0000:0000:0
 _MAPS = Path("/proc/self/maps")
 _NEW_STREAMS = ("new_audio_stream", "audio_stream_from_participant")
 _CALLS_MAX = 1000
+"""Calls whose result is awaited, and those whose result came before they were noted."""
 
 
 def prepare() -> bool:
@@ -115,7 +115,7 @@ class Events:
             self._streams[body.stream.handle.id] = loop
         elif number := getattr(body, "async_id", 0):
             self._calls[number] = loop
-            while len(self._calls) > _CALLS_MAX:  # calls whose result came before they were noted
+            while len(self._calls) > _CALLS_MAX:
                 self._calls.pop(next(iter(self._calls)), None)
 
     def put(self, event: Any) -> None:
@@ -148,8 +148,11 @@ class _Inbox:
         self._events.append(event)
         if not self._woken:
             self._woken = True
-            with contextlib.suppress(RuntimeError):  # the loop was closed without unsubscribing
+            try:
                 self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop was closed without unsubscribing: nobody will ever take them
+                self._woken = False
+                self._events.clear()
 
     def _deliver(self) -> None:
         self._woken = False

@@ -146,6 +146,15 @@ async def test_a_subscriber_gets_what_it_wants_until_it_leaves() -> None:
     events.put(_sound(1))
 
 
+async def test_a_loop_that_was_closed_without_a_word_keeps_nothing() -> None:
+    events, closed = webrtc.Events(), asyncio.new_event_loop()
+    events.subscribe(closed)
+    closed.close()
+    for _ in range(3):
+        events.put(_sound(1))
+    assert not events._inboxes[closed]._events
+
+
 def test_the_library_uses_it_and_it_can_be_put_in_again() -> None:
     webrtc.route_events()
     first = FfiClient.instance.queue

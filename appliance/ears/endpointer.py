@@ -56,9 +56,10 @@ _FADE_DB = 2.0
 """by which the loudest counts less with every second."""
 _LOUD_S = 0.15
 """What is as loud as speech is known to be speech so much later."""
-_FRAMES_MAX = 5
 _LOUD_MAX_S = 0.6
 """Noise delays an answer by that at most."""
+_FRAMES_MAX = 5
+"""Frames that LiveKit's detector gets at once: it moves all it has heard with each."""
 _MARKS = " .?!,;:-\u2026"
 _SENTENCES = re.compile(r"(?<=[.?!])\s+")
 _ASKING = (
@@ -260,7 +261,7 @@ class EndpointerStream:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        """LiveKit's detector moves all it has heard with every frame, so it gets a few at once."""
+        """Give LiveKit's detector what it has not heard yet."""
         if self._frames:
             self._voice.push_audio(rtc.combine_audio_frames(self._frames))
             self._frames = []
