@@ -12,3 +12,5 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # LiveKit's watch over event loops is a thread of its own for every visit.
 os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")
+# What the WebRTC library writes once it does not hand its log to Python any more (see webrtc.py); "warn" shows it.
+os.environ.setdefault("RUST_LOG", "off")

@@ -360,9 +360,7 @@ async def _prepare(engines: Engines, persona: Persona, busy: Callable[[], bool])
 def _serve(
     config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona, step: Callable[[], Step]
 ) -> Serve:
-    from livekit.agents import JobContext
-
-    from appliance.session import Record, Visit, serve_visit
+    from appliance.session import Invited, Record, Visit, serve_visit
 
     def on_end(record: Record) -> None:
         logger.info(
@@ -372,7 +370,7 @@ def _serve(
 
     visit = Visit(config, engines, files, persona, on_end, step)
 
-    async def serve(job: JobContext) -> None:
-        await serve_visit(job, visit)
+    async def serve(invited: Invited) -> str:
+        return await serve_visit(invited, visit)
 
     return serve

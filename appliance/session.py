@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from livekit import rtc
-from livekit.agents import AgentSession, JobContext, TurnHandlingOptions, llm
+from livekit.agents import AgentSession, TurnHandlingOptions, llm
+from livekit.agents.utils import wait_for_participant
 from livekit.agents.voice import events, room_io
 
 from appliance.agent import Host
@@ -19,7 +20,7 @@ from appliance.context import Context, Engines, TurnCounter
 from appliance.ears.endpointer import Delays, Endpointer
 from appliance.ears.voice_activity import voice_activity
 from appliance.engine import SessionId, TurnId
-from appliance.errors import LLMError
+from appliance.errors import LLMError, RoomError
 from appliance.ladder import FULL, Step
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.mind.plugin import LlamaLLM
@@ -89,9 +90,34 @@ class Visit:
     """What to show at this moment: the ladder's step, which is the same for every session."""
 
 
-async def serve_visit(job: JobContext, visit: Visit) -> None:
-    """Serve one room until its visitor has left: the entry point of a LiveKit job."""
-    await Session(job, visit).run()
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What a visit is begun with: a room to which only its visitor and the avatar have a token."""
+
+    name: str
+    """The room's."""
+    room: rtc.Room
+    """Not connected yet."""
+    url: str
+    """Of livekit-server."""
+    token: str
+    """The avatar's."""
+
+    async def connect(self) -> None:
+        """Join.
+
+        Raises:
+            RoomError: code not-joined.
+        """
+        try:
+            await self.room.connect(self.url, self.token)
+        except rtc.ConnectError as error:
+            raise RoomError(f"the room could not be joined: {error}", code="not-joined") from error
+
+
+async def serve_visit(invited: Invited, visit: Visit) -> str:
+    """Serve one room until its visitor has left; why it ended."""
+    return await Session(invited, visit).run()
 
 
 @dataclass(slots=True)
@@ -109,21 +135,22 @@ class _Ending:
 class Session:
     """AgentSession and face of one visitor. It joins the parts and carries no sound by hand."""
 
-    def __init__(self, job: JobContext, visit: Visit) -> None:
-        self._job = job
+    def __init__(self, invited: Invited, visit: Visit) -> None:
+        self._invited = invited
+        self._room = invited.room
         self._visit = visit
-        self._id = SessionId(job.job.room.name)
+        self._id = SessionId(invited.name)
         self._turn = TurnCounter()
         self._ending = _Ending()
         self._turns: list[Turn] = []
         self._reading: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Join, greet, converse, and release everything whatever happens."""
+    async def run(self) -> str:
+        """Join, greet, converse, and release everything whatever happens; why it ended."""
         started_s = monotonic()
         sessions_active.inc()
         try:
-            await self._job.connect()
+            await self._invited.connect()
             visitor = await self._visitor()
             if visitor is not None:
                 await self._converse(visitor)
@@ -135,13 +162,13 @@ class Session:
             self._visit.on_end(
                 Record(self._id, self._visit.persona.name, monotonic() - started_s, reason, tuple(self._turns))
             )
-            self._job.shutdown(reason)
+        return reason
 
     async def _visitor(self) -> rtc.RemoteParticipant | None:
         """The visitor, None when nobody came."""
         try:
             async with asyncio.timeout(self._visit.config.session.no_show_s):
-                return await self._job.wait_for_participant()
+                return await wait_for_participant(self._room)
         except TimeoutError:
             self._ending.set("no-show")
         except RuntimeError:  # the room was closed while we waited
@@ -162,7 +189,7 @@ class Session:
         delays = Delays(config.session.endpoint_sure_delay_s, config.session.endpoint_unsure_delay_s)
         endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
         options = PublishOptions(config.face.fps, config.face.bitrate_kbps)
-        publisher = Publisher(self._job.room, face, options, self._visit.step)
+        publisher = Publisher(self._room, face, options, self._visit.step)
         session: AgentSession[None] = AgentSession(
             stt=ears,
             llm=mind,
@@ -193,7 +220,7 @@ class Session:
 
     async def _end(self, visitor: rtc.RemoteParticipant) -> None:
         """Wait until something ends the visit; a client that was killed says nothing, but answers nothing either."""
-        absent = asyncio.create_task(absence(self._job.room, visitor.identity), name="presence")
+        absent = asyncio.create_task(absence(self._room, visitor.identity), name="presence")
         absent.add_done_callback(lambda task: None if task.cancelled() else self._ending.set("visitor-lost"))
         try:
             await self._ending.event.wait()
@@ -211,11 +238,11 @@ class Session:
         aligned = session.tts is not None and session.tts.capabilities.aligned_transcript
         await session.start(
             Host(self._visit.persona, publisher),
-            room=self._job.room,
+            room=self._room,
             room_options=room_io.RoomOptions(
                 text_input=room_io.TextInputOptions(text_input_cb=answer_text),
                 audio_input=room_io.AudioInputOptions(
-                    sample_rate=16_000, frame_size_ms=20, noise_cancellation=publisher.echo
+                    sample_rate=16_000, frame_size_ms=30, noise_cancellation=publisher.echo
                 ),
                 audio_output=False,
                 text_output=room_io.TextOutputOptions(sync_transcription=not aligned),
@@ -241,9 +268,9 @@ class Session:
         session.on("user_state_changed", user_state)
         session.on("conversation_item_added", self._note)
         session.on("close", lambda event: self._ending.set(f"session-{event.reason.value}"))
-        self._job.room.on("participant_disconnected", left)
-        self._job.room.on("disconnected", lambda *_: self._ending.set("room-closed"))
-        if visitor.identity not in self._job.room.remote_participants:
+        self._room.on("participant_disconnected", left)
+        self._room.on("disconnected", lambda *_: self._ending.set("room-closed"))
+        if visitor.identity not in self._room.remote_participants:
             self._ending.set("visitor-left")
 
     def _read_ahead(self, event: events.UserStateChangedEvent, mind: LlamaLLM, history: llm.ChatContext) -> None:

@@ -6,8 +6,8 @@ addresses in its system calls, and the library has no option against that. So th
 lie in memory, with the loopback address, written as long as they are: the question then finds nothing, as on a machine
 without a network, and WebRTC goes on with the addresses of the interfaces.
 
-Every visit has an event loop of its own, and the library's Python side hands each event of any visit to all of them:
-ten visitors' microphones woke ten loops 500 times a second each. `Events` hands an event to the loop that asked for it.
+The library's Python side offers each event of any visit to all that wait for any: `Events` hands it to who asked. And
+it sends each line of its log, down to those for debugging, through Python.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import ctypes
 import logging
 import mmap
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, cast
@@ -29,13 +31,19 @@ LIBRARY = "liblivekit_ffi.so"
 REPLACED = {b"8.8.8.8\0": b"::0:0:1\0", b"2001:4860:4860::8888\0": b"0000:0000:0000:00::1\0"}
 """Public addresses, and ::1 written as long. As an IPv6 address the first one is refused by its IPv4 socket."""
 _MAPS = Path("/proc/self/maps")
-_NEW_STREAMS = ("new_audio_stream", "audio_stream_from_participant")
+_NEW_STREAMS = (
+    "new_audio_stream",
+    "audio_stream_from_participant",
+    "new_video_stream",
+    "video_stream_from_participant",
+)
+_STREAM_EVENTS = ("audio_stream_event", "video_stream_event")
 _CALLS_MAX = 1000
 """Calls whose result is awaited, and those whose result came before they were noted."""
 
 
 def prepare() -> bool:
-    """Do both; to be called before anybody connects. False where `keep_local` is."""
+    """Do all of it; to be called before anybody connects. False where `keep_local` is."""
     local = keep_local()
     route_events()
     return local
@@ -52,12 +60,14 @@ def keep_local() -> bool:
 
 
 def route_events() -> None:
-    """Hand each event to the loop it is for. Repeatable."""
+    """Hand each event to who waits for it, and keep the log out of them. Repeatable."""
     from livekit.rtc import _ffi_client as ffi
 
     client = ffi.FfiClient.instance
     if isinstance(client._queue, Events):
         return
+    # Again, and without its log: each line, down to those for debugging, is a call into Python, up to 3500 a second.
+    client._ffi_lib.livekit_ffi_initialize(ffi.ffi_event_callback, False, b"python", version("livekit").encode())
     events = Events()
     request = client.request
 
@@ -71,85 +81,117 @@ def route_events() -> None:
 
 
 class Events:
-    """In place of the library's event queue: an event is put into the inbox of its loop, which is woken once for many.
+    """In place of the library's event queue: puts an event where it is waited for, and wakes its loop once for many.
 
-    No lock is held while another thread is woken: that was what ten visitors' threads stood in line for.
+    The library offers each event to every queue: with ten visitors, the sound of one microphone, and that a piece of
+    voice was taken, were looked at by ten rooms and ten microphones.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._inboxes: dict[asyncio.AbstractEventLoop, _Inbox] = {}
-        self._calls: dict[int, asyncio.AbstractEventLoop] = {}
-        self._streams: dict[int, asyncio.AbstractEventLoop] = {}
+        self._homes: dict[Any, _Inbox] = {}
+        self._calls: dict[int, Any] = {}
+        self._early: dict[int, Any] = {}
+        self._called: set[str] = set()
+        self._streams: dict[int, Any] = {}
+        self._latest = threading.local()
+        """Of each thread: the last queue for a call, and for a stream."""
 
     def subscribe(
         self, loop: asyncio.AbstractEventLoop | None = None, filter_fn: Callable[[Any], bool] | None = None
     ) -> Any:
-        """A queue of the events of `loop`, of this thread's if not given, for which `filter_fn` is true."""
+        """A queue of the events for which `filter_fn` is true, on `loop`, this thread's if not given.
+
+        Without `filter_fn` it is for the result of the call that this thread makes next: so the library uses it.
+        """
         from livekit.rtc._utils import Queue
 
         queue: Any = Queue()
         loop = loop or asyncio.get_event_loop()
-        self._inboxes.setdefault(loop, _Inbox(loop)).subscribers[queue] = filter_fn
+        home = self._homes[queue] = self._inboxes.setdefault(loop, _Inbox(loop))
+        home.subscribers[queue] = filter_fn
+        if filter_fn is None:
+            self._latest.caller = queue
+        else:
+            self._latest.stream = queue
         return queue
 
     def unsubscribe(self, queue: Any) -> None:
         """Put nothing more into a queue."""
-        for loop, inbox in list(self._inboxes.items()):
-            if queue in inbox.subscribers:
-                del inbox.subscribers[queue]
-                if not inbox.subscribers:
-                    self._inboxes.pop(loop, None)
-                return
+        home = self._homes.pop(queue, None)
+        if home is not None:
+            home.subscribers.pop(queue, None)
+            if not home.subscribers:
+                self._inboxes.pop(home.loop, None)
 
     def note(self, answer: Any) -> None:
-        """Remember who asked: of a call, by its number until its result comes; of a sound stream, by its handle."""
+        """Remember who asked: of a call, by its number until its result comes; of a stream, by its handle."""
         kind = answer.WhichOneof("message")
         if kind is None:
             return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
         body = getattr(answer, kind)
         if kind in _NEW_STREAMS:
-            self._streams[body.stream.handle.id] = loop
+            self._streams[body.stream.handle.id] = getattr(self._latest, "stream", None)
         elif number := getattr(body, "async_id", 0):
-            self._calls[number] = loop
-            while len(self._calls) > _CALLS_MAX:
-                self._calls.pop(next(iter(self._calls)), None)
+            caller, self._latest.caller = getattr(self._latest, "caller", None), None
+            if caller is None:  # the room's own queue gets the result
+                return
+            with self._lock:
+                self._called.add(kind)
+                event = self._early.pop(number, None)
+                if event is None:
+                    _put_last(self._calls, number, caller)
+            if event is not None:
+                self._hand(caller, event)
 
     def put(self, event: Any) -> None:
         """Called by the library, on threads of its own."""
-        owner = self._owner(event)
-        inbox = self._inboxes.get(owner) if owner is not None else None
-        for each in [inbox] if inbox is not None else list(self._inboxes.values()):
-            each.put(event)
-
-    def _owner(self, event: Any) -> asyncio.AbstractEventLoop | None:
+        if not getattr(self._latest, "stays", False):
+            # Python's state of a thread that is not its own is made and unmade with each call into it, unless it is
+            # held once more: then it stays as long as the thread.
+            ctypes.pythonapi.PyGILState_Ensure()
+            self._latest.stays = True
         kind = event.WhichOneof("message")
         body = getattr(event, kind)
-        if kind == "audio_stream_event":
-            if body.HasField("eos"):
-                return self._streams.pop(body.stream_handle, None)
-            return self._streams.get(body.stream_handle)
-        return self._calls.pop(getattr(body, "async_id", 0), None)
+        if kind in _STREAM_EVENTS:
+            handle = body.stream_handle
+            queue = self._streams.pop(handle, None) if body.HasField("eos") else self._streams.get(handle)
+        elif number := getattr(body, "async_id", 0):
+            with self._lock:
+                queue = self._calls.pop(number, None)
+                if queue is None:
+                    _put_last(self._early, number, event)
+            if queue is None and kind in self._called:  # it will be noted in a moment
+                return
+        else:
+            queue = None
+        self._hand(queue, event)
+
+    def _hand(self, queue: Any, event: Any) -> None:
+        """Put an event into one queue, or, if that is None, into all that want it."""
+        if queue is None:
+            for inbox in list(self._inboxes.values()):
+                inbox.put(None, event)
+        elif (home := self._homes.get(queue)) is not None:
+            home.put(queue, event)
 
 
 class _Inbox:
     """Events on their way to the subscribers of one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self.subscribers: dict[Any, Callable[[Any], bool] | None] = {}
-        self._loop = loop
-        self._events: deque[Any] = deque()
+        self._events: deque[tuple[Any, Any]] = deque()
         self._woken = False
 
-    def put(self, event: Any) -> None:
-        self._events.append(event)
+    def put(self, queue: Any, event: Any) -> None:
+        self._events.append((queue, event))
         if not self._woken:
             self._woken = True
             try:
-                self._loop.call_soon_threadsafe(self._deliver)
+                self.loop.call_soon_threadsafe(self._deliver)
             except RuntimeError:  # the loop was closed without unsubscribing: nobody will ever take them
                 self._woken = False
                 self._events.clear()
@@ -157,10 +199,20 @@ class _Inbox:
     def _deliver(self) -> None:
         self._woken = False
         while self._events:
-            event = self._events.popleft()
+            only, event = self._events.popleft()
+            if only is not None:
+                only.put_nowait(event)
+                continue
             for queue, wanted in list(self.subscribers.items()):
-                if wanted is None or wanted(event):
+                if wanted is not None and wanted(event):
                     queue.put_nowait(event)
+
+
+def _put_last(kept: dict[int, Any], number: int, value: Any) -> None:
+    """Keep a value; the oldest goes when there are too many."""
+    kept[number] = value
+    while len(kept) > _CALLS_MAX:
+        kept.pop(next(iter(kept)))
 
 
 def _replace(text: bytes, other: bytes) -> bool:

@@ -1,18 +1,22 @@
-"""The LiveKit worker: takes the jobs of rooms that were admitted; each visit runs in a thread with a loop of its own.
+"""The LiveKit worker: takes the jobs of rooms that were admitted; all visits run on the daemon's loop.
 
-Visits begin and end in their threads; what the daemon has to know of them is handed to its loop.
+LiveKit gives each job a thread with a loop of its own. Ten of them took a sixth more of a processor to be idle, for
+they wait for Python's lock at every turn; so a job's thread only hands its room over, and waits until it is left.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import math
 import os
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from livekit import rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
 from appliance.admission import Admission, RoomName
@@ -21,11 +25,13 @@ from appliance.engine import call_on
 from appliance.errors import RoomError
 from appliance.memory import give_back
 from appliance.rooms import Rooms
+from appliance.session import Invited
 from appliance.sfu import Sfu
 
 logger = logging.getLogger(__name__)
 
-Serve = Callable[[JobContext], Coroutine[None, None, None]]
+Serve = Callable[[Invited], Coroutine[None, None, str]]
+"""Serves one visit until it is over, and says why that was."""
 
 AGENT_NAME = "appliance"
 """Jobs are dispatched to this name only; a worker without one would join every room."""
@@ -51,28 +57,27 @@ _WRITTEN = ("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_URL")
 
 
 @dataclass(slots=True)
-class _Job:
+class _Visit:
     """A visit that runs now."""
 
-    context: JobContext
-    """Belongs to the visit's thread."""
-    loop: asyncio.AbstractEventLoop
-    """The loop of that thread."""
-    serving: asyncio.Task[None]
-    """The visit itself; belongs to the visit's thread, like the next."""
+    room: rtc.Room
+    """The visitor's and the avatar's."""
+    serving: asyncio.Task[str]
+    """The visit itself."""
+    release: Callable[[str], None]
+    """Tells LiveKit that the job is over, and why."""
     leaving: asyncio.Task[None] | None = None
     """Ends it early."""
 
-    def end(self, reason: str) -> None:
-        """In the visit's thread: leave the room. The session sees that it is closed, and releases everything itself."""
-        self.context.shutdown(reason)
+    def end(self) -> None:
+        """Leave the room. The session sees that it is closed, and releases everything itself."""
         if self.leaving is None:
             self.leaving = asyncio.create_task(self._leave(), name="visit-leaving")
 
     async def _leave(self) -> None:
         """LiveKit's native side ends the whole process 15 s after a cancelled connect: cancelling comes last."""
-        connected = self.context.room.isconnected()
-        await self.context.room.disconnect()
+        connected = self.room.isconnected()
+        await self.room.disconnect()
         await asyncio.wait({self.serving}, timeout=_LEAVING_S if connected else _CONNECTING_S)
         self.serving.cancel()
 
@@ -84,7 +89,7 @@ class Worker:
         """
         Args:
             rooms: deletes a visit's room when it is over, so that nobody is left in it.
-            serve: the visit itself; runs in the visit's thread, and may return while the session goes on.
+            serve: the visit itself.
         """
         self.registered = asyncio.Event()
         self._sfu = sfu
@@ -92,7 +97,7 @@ class Worker:
         self._admission = admission
         self._serve = serve
         self._clock = clock
-        self._jobs: dict[RoomName, _Job] = {}
+        self._visits: dict[RoomName, _Visit] = {}
         self._deletions: set[asyncio.Task[None]] = set()
         self._server: AgentServer | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -113,19 +118,20 @@ class Worker:
             raise RoomError("livekit-server did not register the worker", code="not-registered") from error
 
     async def stop(self, timeout_s: float = 6.0) -> bool:
-        """End all visits and the worker; False when a visit's thread did not end in `timeout_s`."""
+        """End all visits and the worker; False when a visit did not end in `timeout_s`."""
         self._closing = True
         self.registered.clear()
-        self.end_visits("the box is stopping")
+        until_s = self._clock() + timeout_s
+        self.end_visits()
         await asyncio.gather(*self._deletions)
-        clean = True
+        clean = await self._all_ended(until_s)
         server, self._server = self._server, None
         if server is not None:
             try:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout(max(until_s - self._clock(), 1.0)):
                     await server.aclose()
             except TimeoutError:
-                logger.error("a visit did not end in time", extra={"visits": len(self._jobs)})
+                logger.error("the worker did not end in time")
                 clean = False
         if self._supervisor is not None:
             self._supervisor.cancel()
@@ -136,22 +142,29 @@ class Worker:
     def sfu_died(self) -> None:
         """livekit-server is gone and with it every room: end the visits instead of waiting for them to notice."""
         self.registered.clear()
-        self.end_visits("livekit-server was lost")
+        self.end_visits()
 
-    def end_visits(self, reason: str) -> None:
+    def end_visits(self) -> None:
         """Ask every visit to end."""
-        for job in list(self._jobs.values()):
-            call_on(job.loop, job.end, reason)
+        for visit in list(self._visits.values()):
+            visit.end()
+
+    async def _all_ended(self, until_s: float) -> bool:
+        serving = {visit.serving for visit in self._visits.values()}
+        if serving:
+            _, late = await asyncio.wait(serving, timeout=max(until_s - self._clock(), 0.0))
+            for task in late:
+                logger.error("a visit did not end in time")
+                task.cancel()
+            return not late
+        return True
 
     def reconcile(self) -> None:
-        """Free the places of visits that have no thread any more, however they ended."""
-        if self._server is None or not self.registered.is_set():
-            return
-        alive = {RoomName(info.job.room.name) for info in self._server.active_jobs}
+        """Free the places of visits that do not run any more, however they ended."""
         for room in self._admission.visiting:
-            if room not in alive:
+            if room not in self._visits:
                 logger.warning("a visit ended without saying so")
-                self._ended(room)
+                self._free(room)
 
     async def _supervise(self) -> None:
         with _environment():
@@ -183,7 +196,7 @@ class Worker:
             port=0,
             http_proxy=None,
         )
-        server.rtc_session(self._visit, agent_name=AGENT_NAME, on_request=self._on_request)
+        server.rtc_session(self._on_job, agent_name=AGENT_NAME, on_request=self._on_request)
         server.on("worker_registered", self._on_registered)
         return server
 
@@ -198,7 +211,7 @@ class Worker:
         It hears of the figure every 2.5 s: a place that somebody has just left would stay empty for as long. Admission
         decides who comes in.
         """
-        return min(len(self._jobs) / self._admission.capacity, _LOAD_MAX)
+        return min(len(self._visits) / self._admission.capacity, _LOAD_MAX)
 
     async def _on_request(self, request: JobRequest) -> None:
         if not self._closing and self._admission.accept(RoomName(request.room.name), self._clock()):
@@ -207,34 +220,55 @@ class Worker:
             logger.warning("job refused: the room is not ours, or its visitor came too late")
             await request.reject(terminate=True)
 
-    async def _visit(self, context: JobContext) -> None:
-        """In the visit's thread: tell the daemon, then serve."""
-        room = RoomName(context.job.room.name)
+    async def _on_job(self, context: JobContext) -> None:
+        """In the job's thread: hand the room over, and wait until the visit is over."""
+        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        untyped: Any = context
+        untyped._on_connect()  # LiveKit warns of a job that does not connect itself
+        if call_on(self._loop, self._begin, context, over):
+            context.shutdown(await over)
 
-        async def ended(_: str) -> None:
-            call_on(self._loop, self._ended, room)
+    def _begin(self, context: JobContext, over: asyncio.Future[str]) -> None:
+        name = RoomName(context.job.room.name)
 
-        context.add_shutdown_callback(ended)
-        serving = asyncio.create_task(self._serve(context), name="visit")
-        call_on(self._loop, self._began, room, _Job(context, asyncio.get_running_loop(), serving))
-        try:
-            await asyncio.wait({serving})
-        finally:
-            serving.cancel()
-        if not serving.cancelled():
-            serving.result()
+        def release(reason: str) -> None:
+            call_on(over.get_loop(), over.set_result, reason)
 
-    def _began(self, room: RoomName, job: _Job) -> None:
-        if self._closing or not self._admission.begin(room, self._clock()):
-            call_on(job.loop, job.end, "the place was lost")
+        if self._closing or not self._admission.begin(name, self._clock()):
+            release("the place was lost")
             return
-        self._jobs[room] = job
+        untyped: Any = context
+        info = untyped._info  # LiveKit tells the avatar's token nowhere else
+        room = rtc.Room()
+        serving = asyncio.create_task(
+            self._hold(Invited(name, room, info.url, info.token)),
+            name="visit",
+            context=contextvars.Context(),  # not the job's: what looks for a job would find one of another thread
+        )
+        self._visits[name] = _Visit(room, serving, release)
+        serving.add_done_callback(lambda _: self._ended(name))
 
-    def _ended(self, room: RoomName) -> None:
-        self._jobs.pop(room, None)
-        self._admission.release(room, self._clock())
+    async def _hold(self, invited: Invited) -> str:
+        try:
+            return await self._serve(invited)
+        finally:
+            await invited.room.disconnect()
+
+    def _ended(self, name: RoomName) -> None:
+        visit = self._visits.pop(name)
+        reason = "cancelled"
+        if not visit.serving.cancelled():
+            error = visit.serving.exception()
+            if error is not None:
+                logger.error("a visit failed", exc_info=error)
+            reason = "failed" if error is not None else visit.serving.result()
+        visit.release(reason)
+        self._free(name)
+
+    def _free(self, name: RoomName) -> None:
+        self._admission.release(name, self._clock())
         if self._sfu.running and not self._closing:
-            deletion = asyncio.create_task(self._clear(room), name="room-deletion")
+            deletion = asyncio.create_task(self._clear(name), name="room-deletion")
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
 

@@ -78,24 +78,20 @@ async def test_its_load_is_visitors_over_capacity_but_never_all_of_it() -> None:
     loads: list[float] = []
     for room in ("", *"abcdef"):
         if room:
-            one._jobs[RoomName(room)] = cast("Any", None)
+            one._visits[RoomName(room)] = cast("Any", None)
         loads.append(one._load())
     assert loads[:4] == [0.0, 0.25, 0.5, 0.75]
     assert all(0.75 < load < 1.0 for load in loads[4:])
 
 
-async def test_a_visit_without_a_thread_gives_its_place_back() -> None:
+async def test_a_visit_that_is_gone_gives_its_place_back() -> None:
     admission, clock = Admission(2, 30.0), VirtualClock()
     one = worker(admission, clock)
     for room in (A, B):
         admission.reserve(room, clock())
         admission.accept(room, clock())
         admission.begin(room, clock())
-    job = SimpleNamespace(job=SimpleNamespace(room=SimpleNamespace(name="a")))
-    one._server = cast("Any", SimpleNamespace(active_jobs=[job]))
-    one.reconcile()
-    assert set(admission.visiting) == {A, B}  # not registered: nothing is known of its jobs
-    one.registered.set()
+    one._visits[A] = cast("Any", None)
     one.reconcile()
     assert admission.visiting == (A,)
 

@@ -228,8 +228,10 @@ class SpeculativeStream(stt.RecognizeStream):
 
 def level_dbfs(frames: Sequence[rtc.AudioFrame]) -> float:
     """How loud int16 frames are, in dB below full scale; -120 is digital silence."""
-    pcm = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in frames] or [np.zeros(1, np.int16)])
-    return float(10 * np.log10(np.square(pcm / 32768.0).mean() + 1e-12))
+    n_samples = sum(frame.samples_per_channel for frame in frames) or 1
+    pcm = (np.frombuffer(frame.data, np.int16).astype(np.float32) for frame in frames)
+    energy = sum(float(np.dot(samples, samples)) for samples in pcm)
+    return 10 * math.log10(energy / n_samples / 32768.0**2 + 1e-12)
 
 
 def spoken_data(heard: Transcript) -> stt.SpeechData:

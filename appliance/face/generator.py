@@ -132,6 +132,8 @@ class FaceGenerator:
         utterance = self._utterances.get(segment)
         if utterance is None:
             utterance = self._begin(segment, rate_hz)
+        if utterance.still:
+            return
         utterance.sound.append(pcm)
         utterance.work.set()
 
@@ -152,7 +154,7 @@ class FaceGenerator:
     def ready(self, segment: int, index: int) -> bool:
         """Whether that chunk's picture is rendered."""
         utterance = self._utterances.get(segment)
-        return utterance is not None and index in utterance.rendered
+        return utterance is not None and (utterance.still or index in utterance.rendered)
 
     def frame(self, key: tuple[int, int] | None) -> bytes:
         """The I420 picture to show now: of chunk (segment, index), or in silence."""
@@ -172,11 +174,13 @@ class FaceGenerator:
             del utterance.rendered[old]
         utterance.work.set()
         self._forget_before(utterance.number)
+        if utterance.still and picture in (None, HELD):
+            return self._closed()
         if picture is None:
             frames_late.inc()
             return self._last
         if picture == HELD:
-            return self._motionless() if utterance.still else self._last
+            return self._last
         self._last = picture
         return picture
 
@@ -204,13 +208,17 @@ class FaceGenerator:
     def _silent(self) -> bytes:
         """The next idle picture; the loop holds still in a pause of the speech, whose pictures are already drawn."""
         if self._still:
-            return self._motionless()
+            return self._closed()
         if all(u.flushed and u.shown >= u.n_windows - 1 for u in self._utterances.values()):
             self._index += 1
         self._tick += 1
         if self._last and not self._in_step(self._tick) and self._compositor.at_rest(self._last):
             return self._last
         return self._motionless()
+
+    def _closed(self) -> bytes:
+        """The last picture again, once its mouth is closed."""
+        return self._last if self._last and self._compositor.at_rest(self._last) else self._motionless()
 
     def _motionless(self) -> bytes:
         """The idle picture of now; a mouth that was open closes."""

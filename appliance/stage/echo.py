@@ -135,10 +135,10 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         if not sounds and self._unplayed_s >= seconds:
             self._unplayed_s -= seconds
             return
-        if sounds and not self._echoes:
+        if sounds and not self.listens:
             self._own_voice.forget()
         self._silent_s = 0.0 if sounds else self._silent_s + seconds
-        if self._echoes:
+        if self.listens:
             self._own_voice.play(pcm, self._rate_hz)
             for piece in _pieces(pcm, self._rate_hz):
                 self._module.process_reverse_stream(piece)
@@ -150,7 +150,7 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
     def heard_itself(self) -> bool:
         """Whether what was heard last is the avatar's own voice; from then on the canceller's output is used."""
         bound = _EXPLAINED if self.echo else _SURELY_EXPLAINED
-        own = self._echoes and self._own_voice.explained() >= bound
+        own = self.listens and self._own_voice.explained() >= bound
         if own:
             self._seen_s = _MOST_S
         return own
@@ -161,12 +161,13 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         return self._seen_s >= _SURE_S
 
     @property
-    def _echoes(self) -> bool:
+    def listens(self) -> bool:
+        """Whether what is heard may be an echo: the avatar speaks, or has just done so."""
         return self._silent_s < _ECHO_S
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         """A frame of the microphone, of whole pieces of 10 ms, without the echo if there is one."""
-        if not self._echoes or frame.num_channels != 1:
+        if not self.listens or frame.num_channels != 1:
             return frame
         heard = np.frombuffer(frame.data, np.int16)
         self._own_voice.hear(heard, frame.sample_rate)

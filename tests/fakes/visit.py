@@ -6,7 +6,8 @@ import asyncio
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import JobContext
+
+from appliance.session import Invited
 
 RATE_HZ = 48_000
 _CHUNK = 480
@@ -20,19 +21,19 @@ class FakeVisit:
         self.began = 0
         self.ended = 0
 
-    async def __call__(self, job: JobContext) -> None:
+    async def __call__(self, invited: Invited) -> str:
         self.began += 1
         ending = asyncio.Event()
         source = rtc.AudioSource(RATE_HZ, 1)
         humming: asyncio.Task[None] | None = None
         try:
             if not self.stubborn:
-                job.room.on("disconnected", lambda *_: ending.set())
-            job.room.on("participant_disconnected", lambda *_: ending.set())
-            await job.connect()
+                invited.room.on("disconnected", lambda *_: ending.set())
+            invited.room.on("participant_disconnected", lambda *_: ending.set())
+            await invited.connect()
             track = rtc.LocalAudioTrack.create_audio_track("voice", source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-            await job.room.local_participant.publish_track(track, options)
+            await invited.room.local_participant.publish_track(track, options)
             humming = asyncio.create_task(_hum(source))
             await ending.wait()
         finally:
@@ -41,7 +42,7 @@ class FakeVisit:
                 humming.cancel()
                 await asyncio.gather(humming, return_exceptions=True)
             await source.aclose()
-            job.shutdown("over")
+        return "over"
 
 
 async def _hum(source: rtc.AudioSource) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from appliance.ladder import FULL, STILL, Step
-from appliance.stage.publisher import VIDEO_ATTRIBUTE, Publisher, PublishOptions
+from appliance.stage.publisher import SHOWN_LATER_S, VIDEO_ATTRIBUTE, Publisher, PublishOptions
 from tests.fakes.face import FakeFace
 
 
@@ -32,12 +32,13 @@ class FakeRoom:
 async def _second(step: Step, room: FakeRoom, face: FakeFace, key: tuple[int, int] | None = None) -> int:
     """Pictures published in a second of that step."""
     publisher = Publisher(cast("Any", room), face, PublishOptions(), lambda: step)
+    shown: list[bytes] = []
+    publisher._show = lambda picture, kind: shown.append(picture)  # type: ignore[method-assign]
     for index in range(25):
         publisher._show_soon((key[0], index) if key else None)
-    shown = len(publisher._shows)
-    await asyncio.sleep(0)
+    await asyncio.sleep(2 * SHOWN_LATER_S)
     await publisher.aclose()
-    return shown
+    return len(shown)
 
 
 @pytest.mark.parametrize(("step", "pictures"), [(FULL, 25), (Step(15), 15), (Step(10), 10), (STILL, 1)])
