@@ -31,6 +31,8 @@ from appliance.stage.publisher import Publisher, PublishOptions
 
 logger = logging.getLogger(__name__)
 
+_FRAME_MS = 32
+"""Of the microphone's frames: a window of the voice activity detector."""
 _LAST_TURN = TurnId(1 << 62)
 _PAUSES_MAX = 50
 """Pauses inside one turn after each of which the reply is begun; the last one counts, so there may be many."""
@@ -242,7 +244,7 @@ class Session:
             room_options=room_io.RoomOptions(
                 text_input=room_io.TextInputOptions(text_input_cb=answer_text),
                 audio_input=room_io.AudioInputOptions(
-                    sample_rate=16_000, frame_size_ms=30, noise_cancellation=publisher.echo
+                    sample_rate=16_000, frame_size_ms=_FRAME_MS, noise_cancellation=publisher.echo
                 ),
                 audio_output=False,
                 text_output=room_io.TextOutputOptions(sync_transcription=not aligned),

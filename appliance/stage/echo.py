@@ -6,12 +6,14 @@ a hall, 3 to 20 dB below the voice, 60 to 300 ms late: of windows that held noth
 detector took 14 to 86 % for speech before, 0 to 4 % after the first two seconds.
 
 Where there is no echo, the canceller swallows the beginning of what a visitor says while the avatar speaks: the
-detector noticed three speakers 60 to 640 ms later. So what it makes is used only once there is an echo: it has been
-seen to take something away, or what was heard is what was played, through a room (`OwnVoice`). Until it has learnt the
-room, what is left of such an echo is not let through either.
+detector noticed three speakers 60 to 640 ms later; and it was a fifth of the work on the loop of ten visits. So it runs
+only once there is an echo: what was heard is what was played, through a room (`OwnVoice`). It begins with what was
+played and heard last; until it has learnt the room, what is left of such an echo is not let through either.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +54,12 @@ _EXPLAINED = 0.6
 at the 95th percentile, both at once 0.23 to 0.45 and 0.5 to 0.7."""
 _SURELY_EXPLAINED = 0.65
 """The same where no echo was heard so far: a visitor taken for one is not answered. Visitors had at most 0.63."""
-_LOOK_EVERY = 3
-"""Frames after which it is looked again, 2 ms each time."""
+_LOOK_S = 0.1
+"""Of sound in the microphone, while the avatar speaks, after which it is looked whether that is an echo: 2 ms."""
+_LIKELY = 2
+"""How much more often it must look like one than not, where none was known."""
+_LOOK_AGAIN_S = 0.06
+"""The same, where there is one."""
 
 
 class OwnVoice:
@@ -102,7 +108,7 @@ def _shifted(past: Samples, pcm: Pcm16, rate_hz: int) -> Samples:
 
 
 class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
-    """One visit's; on the session's loop. It costs nothing while the avatar is silent."""
+    """One visit's; on the session's loop. It costs nothing while the avatar is silent, and little without an echo."""
 
     def __init__(self, rate_hz: int) -> None:
         """
@@ -110,13 +116,15 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
             rate_hz: of what is played.
         """
         self._rate_hz = rate_hz
-        self._module = rtc.AudioProcessingModule(echo_cancellation=True)
-        self._module.set_stream_delay_ms(_DELAY_MS)
         self._own_voice = OwnVoice()
+        self._canceller: _Canceller | None = None
+        self._past: deque[tuple[Pcm16, int, bool]] = deque()
+        self._past_s = 0.0
         self._silent_s = _ECHO_S
         self._seen_s = 0.0
         self._unplayed_s = 0.0
-        self._since_looked = 0
+        self._since_looked_s = 0.0
+        self._likely = 0
         self._gated = False
         self._enabled = True
 
@@ -137,22 +145,27 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
             return
         if sounds and not self.listens:
             self._own_voice.forget()
+            self._past.clear()
+            self._past_s = 0.0
         self._silent_s = 0.0 if sounds else self._silent_s + seconds
-        if self.listens:
-            self._own_voice.play(pcm, self._rate_hz)
-            for piece in _pieces(pcm, self._rate_hz):
-                self._module.process_reverse_stream(piece)
+        if not self.listens:
+            return
+        self._own_voice.play(pcm, self._rate_hz)
+        if self._canceller is not None:
+            self._canceller.play(pcm, self._rate_hz)
+        else:
+            self._keep(pcm, self._rate_hz, played=True)
 
     def discard(self, seconds: float) -> None:
         """The last of what was handed out will not be heard: so much less silence is counted next."""
         self._unplayed_s += seconds
 
     def heard_itself(self) -> bool:
-        """Whether what was heard last is the avatar's own voice; from then on the canceller's output is used."""
-        bound = _EXPLAINED if self.echo else _SURELY_EXPLAINED
+        """Whether what was heard last is the avatar's own voice; from then on its echo is cancelled."""
+        bound = _EXPLAINED if self.echo or self._likely else _SURELY_EXPLAINED
         own = self.listens and self._own_voice.explained() >= bound
         if own:
-            self._seen_s = _MOST_S
+            self._cancel()
         return own
 
     @property
@@ -166,40 +179,109 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         return self._silent_s < _ECHO_S
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
-        """A frame of the microphone, of whole pieces of 10 ms, without the echo if there is one."""
+        """A frame of the microphone, without the echo if there is one: then 10 ms later."""
         if not self.listens or frame.num_channels != 1:
             return frame
         heard = np.frombuffer(frame.data, np.int16)
         self._own_voice.hear(heard, frame.sample_rate)
-        pieces = _pieces(heard, frame.sample_rate)
-        for piece in pieces:
-            self._module.process_stream(piece)
-        data = b"".join(bytes(piece.data) for piece in pieces)
+        if self._canceller is None:
+            self._keep(heard, frame.sample_rate, played=False)
+            if self._silent_s < _SOUNDS_S and self._is_likely(heard, frame.duration):
+                self._cancel()
+            return frame
+        left = self._canceller.hear(heard, frame.sample_rate)
         if self._silent_s < _SOUNDS_S:
-            self._see(_dbfs(heard), _dbfs(np.frombuffer(data, np.int16)), frame.duration)
+            self._see(_dbfs(heard), _dbfs(left), frame.duration)
         if not self.echo:
             return frame
-        if self._only_echo():
-            data = bytes(len(data))
-        return rtc.AudioFrame(data, frame.sample_rate, 1, len(data) // 2, userdata=frame.userdata)
+        if self._only_echo(frame.duration):
+            left = np.zeros_like(left)
+        return rtc.AudioFrame(left.tobytes(), frame.sample_rate, 1, len(left), userdata=frame.userdata)
 
-    def _only_echo(self) -> bool:
+    def _keep(self, pcm: Pcm16, rate_hz: int, *, played: bool) -> None:
+        """Remember it, as long as a canceller that begins later is to learn from it."""
+        self._past.append((pcm, rate_hz, played))
+        self._past_s += len(pcm) / rate_hz
+        while self._past_s > 2 * _COMPARED_S:
+            first, rate_hz, _ = self._past.popleft()
+            self._past_s -= len(first) / rate_hz
+
+    def _cancel(self) -> None:
+        """There is an echo: the canceller begins with what was played and heard last."""
+        self._seen_s, self._likely = _MOST_S, 0
+        if self._canceller is not None:
+            return
+        self._canceller = _Canceller()
+        for pcm, rate_hz, played in self._past:
+            if played:
+                self._canceller.play(pcm, rate_hz)
+            else:
+                self._canceller.hear(pcm, rate_hz)
+        self._past.clear()
+        self._past_s = 0.0
+
+    def _is_likely(self, heard: Pcm16, seconds: float) -> bool:
+        """Whether what is heard was found to be the avatar's own voice often enough."""
+        if _dbfs(heard) < _HEARD_DBFS or not self._looks(_LOOK_S, seconds):
+            return False
+        own = self._own_voice.explained() >= _SURELY_EXPLAINED
+        self._likely = max(self._likely + (1 if own else -1), 0)
+        return self._likely >= _LIKELY
+
+    def _only_echo(self, seconds: float) -> bool:
         """Whether nothing else is heard; looked at now and then."""
-        self._since_looked += 1
-        if self._since_looked >= _LOOK_EVERY:
-            self._since_looked = 0
+        if self._looks(_LOOK_AGAIN_S, seconds):
             self._gated = self._own_voice.explained() >= _EXPLAINED
         return self._gated
 
+    def _looks(self, every_s: float, seconds: float) -> bool:
+        self._since_looked_s += seconds
+        if self._since_looked_s < every_s:
+            return False
+        self._since_looked_s = 0.0
+        return True
+
     def _see(self, heard_dbfs: float, left_dbfs: float, seconds: float) -> None:
-        """Count what was heard while the avatar spoke for or against an echo."""
+        """Count what was heard while the avatar spoke for or against an echo; without one nothing is cancelled."""
         if heard_dbfs < _HEARD_DBFS:
-            self._seen_s = max(self._seen_s - _QUIET_SHARE * seconds, -_MOST_S)
+            self._seen_s -= _QUIET_SHARE * seconds
         elif heard_dbfs - left_dbfs > _TAKEN_DB:
             self._seen_s = min(self._seen_s + seconds, _MOST_S)
+        if self._seen_s < -_MOST_S:
+            self._canceller = None
 
     def _close(self) -> None:
         self._enabled = False
+
+
+class _Canceller:
+    """WebRTC's, for sound in frames of any length; what comes out is 10 ms late."""
+
+    def __init__(self) -> None:
+        self._module = rtc.AudioProcessingModule(echo_cancellation=True)
+        self._module.set_stream_delay_ms(_DELAY_MS)
+        self._rest = np.empty(0, np.int16)
+        self._ready: Pcm16 | None = None
+
+    def play(self, pcm: Pcm16, rate_hz: int) -> None:
+        """What is played, (n,) int16 of whole pieces of 10 ms."""
+        for piece in _pieces(pcm, rate_hz):
+            self._module.process_reverse_stream(piece)
+
+    def hear(self, pcm: Pcm16, rate_hz: int) -> Pcm16:
+        """What is heard, (n,) int16; as much without the echo."""
+        if self._ready is None:
+            self._ready = np.zeros(int(rate_hz * _PIECE_S), np.int16)
+        pcm = np.concatenate((self._rest, pcm))
+        pieces = _pieces(pcm, rate_hz)
+        for piece in pieces:
+            self._module.process_stream(piece)
+        taken = sum(piece.samples_per_channel for piece in pieces)
+        n_samples = len(pcm) - len(self._rest)
+        self._rest = pcm[taken:]
+        ready = np.concatenate((self._ready, *(np.frombuffer(piece.data, np.int16) for piece in pieces)))
+        self._ready = ready[n_samples:]
+        return ready[:n_samples]
 
 
 def _pieces(pcm: Pcm16, rate_hz: int) -> list[rtc.AudioFrame]:

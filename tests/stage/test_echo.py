@@ -82,15 +82,17 @@ def _in_a_room(voice: np.ndarray, seconds: float = 0.5) -> np.ndarray:
 
 
 def _noticed(played: np.ndarray, heard: np.ndarray, gap_s: float) -> bool:
-    """Whether it takes what it heard, after a second of silence, for its own voice."""
+    """Whether it takes what it hears, after a second of silence, for its own voice, whenever it is asked."""
     canceller = EchoCanceller(PLAYED_HZ)
     silence = np.zeros(int(gap_s * 8_000))
     own, mic = np.concatenate([silence, played]), np.concatenate([silence, heard])
     pcm, frames = _at(own, RATIO[0]), _at(mic, RATIO[1])
+    noticed = False
     for i in range(len(frames) // 320):
         canceller.play(pcm[i * 480 : (i + 1) * 480])
         canceller._process(rtc.AudioFrame(frames[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320))
-    return canceller.heard_itself()
+        noticed = noticed or canceller.heard_itself()
+    return noticed
 
 
 def test_half_a_second_of_its_own_voice_through_a_room_is_known_for_that() -> None:
@@ -115,3 +117,41 @@ def test_silence_that_was_thrown_away_does_not_shift_what_is_compared() -> None:
     assert np.array_equal(canceller._own_voice._played, before)
     canceller.play(np.zeros(480, np.int16))
     assert not np.array_equal(canceller._own_voice._played, before)
+
+
+def test_frames_of_a_detectors_window_go_through_whole_and_ten_milliseconds_late() -> None:
+    voice = _voice(4.0)
+    late = np.concatenate([np.zeros(1_200), voice])[: len(voice)] * 0.3
+    played, heard = _at(voice, RATIO[0]), _at(late, RATIO[1])
+    canceller, n_played = EchoCanceller(PLAYED_HZ), 0
+    left: list[np.ndarray] = []
+    for i in range(len(heard) // 512):
+        while n_played < (i + 1) * 768:  # a picture's sound at once
+            canceller.play(played[n_played : n_played + 960])
+            n_played += 960
+        frame = rtc.AudioFrame(heard[i * 512 : (i + 1) * 512].tobytes(), HEARD_HZ, 1, 512)
+        processed = canceller._process(frame)
+        assert processed.samples_per_channel == 512
+        left.append(np.frombuffer(processed.data, np.int16))
+    assert canceller.echo
+    assert _level_db(np.concatenate(left[-30:])) < _level_db(heard[-15_000:]) - 10
+
+
+def test_without_an_echo_the_canceller_does_not_run_and_an_echo_that_goes_stops_it() -> None:
+    voice, silence = _voice(3.0), np.zeros(24_000 * 2)
+    canceller = EchoCanceller(PLAYED_HZ)
+
+    def hear(played: np.ndarray, heard: np.ndarray) -> None:
+        own, mic = _at(played, RATIO[0]), _at(heard, RATIO[1])
+        for i in range(min(len(own) // 480, len(mic) // 320)):
+            canceller.play(own[i * 480 : (i + 1) * 480])
+            canceller._process(rtc.AudioFrame(mic[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320))
+
+    hear(voice, silence)
+    assert canceller._canceller is None
+    hear(voice, voice * 0.3)
+    assert canceller._canceller is not None
+    for _ in range(5):
+        hear(voice, silence)
+    assert canceller._canceller is None
+    assert not canceller.echo
