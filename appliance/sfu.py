@@ -259,6 +259,7 @@ def server_config(host: str, ports: Ports, keys: Mapping[str, str]) -> dict[str,
         "keys": dict(keys),
         "logging": {"level": "warn", "json": True, "pion_level": "error"},
         "prometheus": {"port": 0},
+        "agents": {"target_load": 1.0},  # from there on a worker gets no more visitors; by default 0.7
     }
 
 

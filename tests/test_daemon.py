@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,6 +215,23 @@ async def test_a_visitor_comes_hears_and_leaves_and_the_place_is_free(config: Co
                 await asyncio.sleep(0.05)
         assert busy.value.waiting is not None
         await daemon.invite(busy.value.waiting.ticket)
+
+
+@pytest.mark.slow
+async def test_the_last_place_is_taken_by_who_comes_when_the_others_are_long_there(config: Config) -> None:
+    """livekit-server hears of the load every 2.5 s, and by default sends nobody to a worker above 0.7."""
+    from livekit import rtc
+
+    visit = FakeVisit()
+    full = replace(config, session=replace(config.session, visitors_max=4))
+    async with started(full, visit) as daemon, AsyncExitStack() as rooms:
+        for number in range(4):
+            if number == 3:
+                await asyncio.sleep(4.0)
+            invitation, room = await daemon.invite(), rtc.Room()
+            rooms.push_async_callback(room.disconnect)
+            await room.connect(invitation.server_url, invitation.participant_token)
+            await eventually(lambda number=number: visit.began == number + 1)
 
 
 @pytest.mark.slow

@@ -242,6 +242,10 @@ class Crowd:
 
         await asyncio.gather(*(talk(number, guest) for number, guest in enumerate(self.guests)))
 
+    def forget_lost(self) -> None:
+        """Go on without those whom the box has lost, which was noted."""
+        self.guests = [guest for guest in self.guests if not guest.visitor.lost]
+
     def forget(self) -> None:
         """Drop recorded sound and pictures."""
         for guest in self.guests:
@@ -274,6 +278,7 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
     progress("starting box")
     async with appliance(options.config_file, most) as box, Crowd(box.url, recordings, answers, most) as crowd:
         await _ramp(crowd, most, options, samples, progress)
+        crowd.forget_lost()
         progress("looking for leaks")
         clips = await _finale(crowd, box.url, most, samples)
     listener = await asyncio.to_thread(words.Listener, paths["ears"])
