@@ -37,8 +37,8 @@ from appliance.personas.persona import load
 FULL_RATE = 23
 """Pictures a second; 25 less what a second's edge may cut off."""
 TURN_MS = 3000
-_WATCHES = Senses(frame_ms=100, pictures="counted")
-_LISTENS = Senses(frame_ms=100, pictures="declined")
+_WATCHES = Senses(frame_ms=100, pictures="counted", microphone_kbps=96)
+_LISTENS = Senses(frame_ms=100, pictures="declined", microphone_kbps=96)
 """Who comes to converse only: ten clients that decode video on the box's own two cores would be the load measured."""
 _QUIET_S = 0.8
 _GREETED_S = 40.0
