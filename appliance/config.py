@@ -163,6 +163,8 @@ class SessionConfig:
     """Seconds within which a visitor's token must be used."""
     no_show_s: float = 30.0
     """Seconds that a room waits for its visitor."""
+    idle_s: float = 120.0
+    """Seconds after which a visit in which nobody says anything ends, while somebody waits for a place; 0: never."""
     text_characters_max: int = 2000
     """Longest text message or transcript that is answered; the rest is cut."""
 

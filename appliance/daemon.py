@@ -93,8 +93,8 @@ class Parts:
     """Verifies a manifest's files; blocking."""
     warm_up: Callable[[Config, Engines, Mapping[str, Path], Persona], None]
     """Starts the engines of all configured providers; blocking."""
-    serve: Callable[[Config, Engines, Mapping[str, Path], Persona, Callable[[], Step]], Serve]
-    """Makes the function that serves one visit, which asks the last argument what to show; blocking."""
+    serve: Callable[[Config, Engines, Mapping[str, Path], Persona, Daemon], Serve]
+    """Makes the function that serves one visit, which asks the daemon how many there are; blocking."""
     prepare: Callable[[Engines, Persona, Callable[[], bool]], Coroutine[None, None, None]] | None = None
     """Has ready beforehand what the persona is known to say, while the last argument says that nobody is there."""
     capacity: Callable[[Config], Capacity | None] = lambda _: None
@@ -164,7 +164,7 @@ class Daemon:
         await asyncio.to_thread(parts.warm_up, config, self.engines, files, persona)
         await self.engines.ready()
         with self._step(self._steps.agent):
-            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona, self.step)
+            serve = await asyncio.to_thread(parts.serve, config, self.engines, files, persona, self)
             await asyncio.to_thread(_import_livekit)
             self._worker, self._rooms = _join(self.sfu, self.admission, serve, self._clock)
             await self._worker.start()
@@ -217,8 +217,12 @@ class Daemon:
         return Readiness(ready, round(progress, 3), stages, self.failure)
 
     def step(self) -> Step:
-        """What every session shows now; asked from any thread, as often as once a picture."""
+        """What every session shows now; asked as often as once a picture."""
         return self._ladder.step(self._clock())
+
+    def awaited(self) -> bool:
+        """Whether somebody waits for a place."""
+        return self.admission.waiting(self._clock()) > 0
 
     async def invite(self, ticket: Ticket | None = None) -> Invitation:
         """A room of one's own and the token to it, for one more visitor.
@@ -357,9 +361,7 @@ async def _prepare(engines: Engines, persona: Persona, busy: Callable[[], bool])
     await prepare_speech(engines, persona, busy)
 
 
-def _serve(
-    config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona, step: Callable[[], Step]
-) -> Serve:
+def _serve(config: Config, engines: Engines, files: Mapping[str, Path], persona: Persona, crowd: Daemon) -> Serve:
     from appliance.session import Invited, Record, Visit, serve_visit
 
     def on_end(record: Record) -> None:
@@ -368,7 +370,7 @@ def _serve(
             extra={"reason": record.reason, "seconds": round(record.seconds, 1), "turns": len(record.turns)},
         )
 
-    visit = Visit(config, engines, files, persona, on_end, step)
+    visit = Visit(config, engines, files, persona, on_end, crowd)
 
     async def serve(invited: Invited) -> str:
         return await serve_visit(invited, visit)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from livekit import rtc
 from livekit.agents import AgentSession, TurnHandlingOptions, llm
@@ -21,7 +22,7 @@ from appliance.ears.endpointer import Delays, Endpointer
 from appliance.ears.voice_activity import voice_activity
 from appliance.engine import SessionId, TurnId
 from appliance.errors import LLMError, RoomError
-from appliance.ladder import FULL, Step
+from appliance.ladder import Step
 from appliance.metrics import sessions_active, sessions_ended, turn_seconds
 from appliance.mind.plugin import LlamaLLM
 from appliance.personas.persona import Persona
@@ -40,6 +41,7 @@ _ECHO_SETTLES_S = 0.8
 """Echo cancellers learn the room for so long, from the greeting's first sound; nothing interrupts it then."""
 _RESUME_S = 0.5
 """An avatar that fell silent for a sound goes on so long after it, if no words were in it."""
+_IDLE_LOOK_S = 1.0
 _LAST_WORDS_S = 0.3
 """What a visitor said last is waited for so long after leaving."""
 
@@ -74,6 +76,18 @@ class Record:
     """The conversation, in order."""
 
 
+class Crowd(Protocol):
+    """What a session has to know of all others."""
+
+    def step(self) -> Step:
+        """What to show at this moment: the ladder's step, which is the same for every session."""
+        ...
+
+    def awaited(self) -> bool:
+        """Whether somebody waits for a place."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Visit:
     """What every session of this process is built from."""
@@ -88,8 +102,8 @@ class Visit:
     """Who speaks."""
     on_end: Callable[[Record], None]
     """Receives the record; called on the session's thread."""
-    step: Callable[[], Step] = lambda: FULL
-    """What to show at this moment: the ladder's step, which is the same for every session."""
+    crowd: Crowd
+    """How many there are beside this visitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +160,7 @@ class Session:
         self._ending = _Ending()
         self._turns: list[Turn] = []
         self._reading: asyncio.Task[None] | None = None
+        self._active_s = 0.0
 
     async def run(self) -> str:
         """Join, greet, converse, and release everything whatever happens; why it ended."""
@@ -191,7 +206,7 @@ class Session:
         delays = Delays(config.session.endpoint_sure_delay_s, config.session.endpoint_unsure_delay_s)
         endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
         options = PublishOptions(config.face.fps, config.face.bitrate_kbps)
-        publisher = Publisher(self._room, face, options, self._visit.step)
+        publisher = Publisher(self._room, face, options, self._visit.crowd.step)
         session: AgentSession[None] = AgentSession(
             stt=ears,
             llm=mind,
@@ -212,7 +227,7 @@ class Session:
                 parts.create_task(publisher.start())
                 parts.create_task(self._start(session, visitor, publisher))
             session.say(self._visit.persona.greeting)
-            await self._end(visitor)
+            await self._end(visitor, publisher)
         finally:
             if self._reading is not None:
                 self._reading.cancel()
@@ -220,19 +235,33 @@ class Session:
             await publisher.aclose()
             await asyncio.gather(ears.aclose(), mind.aclose(), voice.aclose())
 
-    async def _end(self, visitor: rtc.RemoteParticipant) -> None:
+    async def _end(self, visitor: rtc.RemoteParticipant, publisher: Publisher) -> None:
         """Wait until something ends the visit; a client that was killed says nothing, but answers nothing either."""
         absent = asyncio.create_task(absence(self._room, visitor.identity), name="presence")
         absent.add_done_callback(lambda task: None if task.cancelled() else self._ending.set("visitor-lost"))
+        idle = asyncio.create_task(self._idle(publisher), name="idle")
         try:
             await self._ending.event.wait()
         finally:
             absent.cancel()
+            idle.cancel()
+
+    async def _idle(self, publisher: Publisher) -> None:
+        """End the visit when nobody has said anything for long and somebody waits for the place."""
+        limit_s = self._visit.config.session.idle_s
+        self._active_s = monotonic()
+        while limit_s > 0:
+            await asyncio.sleep(_IDLE_LOOK_S)
+            if publisher.output.speaking():
+                self._active_s = monotonic()
+            if monotonic() - self._active_s >= limit_s and self._visit.crowd.awaited():
+                self._ending.set("idle")
 
     async def _start(self, session: AgentSession[None], visitor: rtc.RemoteParticipant, publisher: Publisher) -> None:
         limit = self._visit.config.session.text_characters_max
 
         async def answer_text(session: AgentSession[None], event: room_io.TextInputEvent) -> None:
+            self._active_s = monotonic()
             self._turn.raise_()
             await session.interrupt()
             session.generate_reply(user_input=event.text[:limit])
@@ -260,6 +289,8 @@ class Session:
         """Note turns, and whatever ends the visit."""
 
         def user_state(event: events.UserStateChangedEvent) -> None:
+            if event.new_state != "away":
+                self._active_s = monotonic()
             if event.new_state == "speaking":
                 self._turn.raise_()
 
