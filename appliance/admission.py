@@ -98,6 +98,10 @@ class Queue:
         if ticket is not None:
             self._expires.pop(ticket, None)
 
+    def awaited(self, now_s: float) -> bool:
+        """Whether anybody still comes back; asked from any thread."""
+        return any(expires_s > now_s for expires_s in tuple(self._expires.values()))
+
     def stand(self, ticket: Ticket | None, now_s: float) -> tuple[Ticket | None, int]:
         """Keep or take a place: the ticket, None when the queue is full, and the seconds after which to show it."""
         ahead = self.ahead_of(ticket)
@@ -196,6 +200,10 @@ class Admission:
         """Visitors in the queue."""
         self._queue.forget_late(now_s)
         return len(self._queue)
+
+    def awaited(self, now_s: float) -> bool:
+        """Whether somebody is in the queue; asked from any thread."""
+        return self._queue.awaited(now_s)
 
     @property
     def visiting(self) -> tuple[RoomName, ...]:

@@ -33,7 +33,8 @@ from appliance.sfu import Sfu
 
 if TYPE_CHECKING:  # seconds of imports, which must not hold up the first answer to /healthz
     from appliance.rooms import Invitation, Rooms
-    from appliance.worker import Serve, Worker
+    from appliance.visits import Serve
+from appliance.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -217,12 +218,12 @@ class Daemon:
         return Readiness(ready, round(progress, 3), stages, self.failure)
 
     def step(self) -> Step:
-        """What every session shows now; asked as often as once a picture."""
+        """What every session shows now; asked from any thread, as often as once a picture."""
         return self._ladder.step(self._clock())
 
     def awaited(self) -> bool:
-        """Whether somebody waits for a place."""
-        return self.admission.waiting(self._clock()) > 0
+        """Whether somebody waits for a place; asked from any thread."""
+        return self.admission.awaited(self._clock())
 
     async def invite(self, ticket: Ticket | None = None) -> Invitation:
         """A room of one's own and the token to it, for one more visitor.

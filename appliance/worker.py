@@ -1,22 +1,15 @@
-"""The LiveKit worker: takes the jobs of rooms that were admitted; all visits run on the daemon's loop.
-
-LiveKit gives each job a thread with a loop of its own. Ten of them took a sixth more of a processor to be idle, for
-they wait for Python's lock at every turn; so a job's thread only hands its room over, and waits until it is left.
-"""
+"""The LiveKit worker: takes the jobs of rooms that were admitted, and has their visits run."""
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import math
 import os
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from livekit import rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobRequest
 
 from appliance.admission import Admission, RoomName
@@ -25,22 +18,15 @@ from appliance.engine import call_on
 from appliance.errors import RoomError
 from appliance.memory import give_back
 from appliance.rooms import Rooms
-from appliance.session import Invited
 from appliance.sfu import Sfu
+from appliance.visits import Serve, Visits
 
 logger = logging.getLogger(__name__)
-
-Serve = Callable[[Invited], Coroutine[None, None, str]]
-"""Serves one visit until it is over, and says why that was."""
 
 AGENT_NAME = "appliance"
 """Jobs are dispatched to this name only; a worker without one would join every room."""
 
 _RESTART_PAUSE_S = 1.0
-_LEAVING_S = 1.5
-"""Time in which a session that sees its room closed has released everything."""
-_CONNECTING_S = 10.0
-"""Time in which connecting has succeeded or failed."""
 _VISIT_CLOSE_S = 4.0
 _FOREVER = 1_000_000
 _LOAD_MAX = 0.99
@@ -56,32 +42,6 @@ _UNWANTED = (
 _WRITTEN = ("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LIVEKIT_URL")
 
 
-@dataclass(slots=True)
-class _Visit:
-    """A visit that runs now."""
-
-    room: rtc.Room
-    """The visitor's and the avatar's."""
-    serving: asyncio.Task[str]
-    """The visit itself."""
-    release: Callable[[str], None]
-    """Tells LiveKit that the job is over, and why."""
-    leaving: asyncio.Task[None] | None = None
-    """Ends it early."""
-
-    def end(self) -> None:
-        """Leave the room. The session sees that it is closed, and releases everything itself."""
-        if self.leaving is None:
-            self.leaving = asyncio.create_task(self._leave(), name="visit-leaving")
-
-    async def _leave(self) -> None:
-        """LiveKit's native side ends the whole process 15 s after a cancelled connect: cancelling comes last."""
-        connected = self.room.isconnected()
-        await self.room.disconnect()
-        await asyncio.wait({self.serving}, timeout=_LEAVING_S if connected else _CONNECTING_S)
-        self.serving.cancel()
-
-
 class Worker:
     """Registers with livekit-server, again after every loss; used from the daemon's loop."""
 
@@ -95,9 +55,9 @@ class Worker:
         self._sfu = sfu
         self._rooms = rooms
         self._admission = admission
-        self._serve = serve
         self._clock = clock
-        self._visits: dict[RoomName, _Visit] = {}
+        self._visits = Visits(serve, self._ended)
+        self._jobs: dict[RoomName, asyncio.Future[str]] = {}
         self._deletions: set[asyncio.Task[None]] = set()
         self._server: AgentServer | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -122,9 +82,8 @@ class Worker:
         self._closing = True
         self.registered.clear()
         until_s = self._clock() + timeout_s
-        self.end_visits()
+        clean = await self._visits.stop(timeout_s)
         await asyncio.gather(*self._deletions)
-        clean = await self._all_ended(until_s)
         server, self._server = self._server, None
         if server is not None:
             try:
@@ -142,22 +101,7 @@ class Worker:
     def sfu_died(self) -> None:
         """livekit-server is gone and with it every room: end the visits instead of waiting for them to notice."""
         self.registered.clear()
-        self.end_visits()
-
-    def end_visits(self) -> None:
-        """Ask every visit to end."""
-        for visit in list(self._visits.values()):
-            visit.end()
-
-    async def _all_ended(self, until_s: float) -> bool:
-        serving = {visit.serving for visit in self._visits.values()}
-        if serving:
-            _, late = await asyncio.wait(serving, timeout=max(until_s - self._clock(), 0.0))
-            for task in late:
-                logger.error("a visit did not end in time")
-                task.cancel()
-            return not late
-        return True
+        self._visits.end()
 
     def reconcile(self) -> None:
         """Free the places of visits that do not run any more, however they ended."""
@@ -231,38 +175,17 @@ class Worker:
     def _begin(self, context: JobContext, over: asyncio.Future[str]) -> None:
         name = RoomName(context.job.room.name)
 
-        def release(reason: str) -> None:
-            call_on(over.get_loop(), over.set_result, reason)
-
         if self._closing or not self._admission.begin(name, self._clock()):
-            release("the place was lost")
+            call_on(over.get_loop(), over.set_result, "the place was lost")
             return
+        self._jobs[name] = over
         untyped: Any = context
         info = untyped._info  # LiveKit tells the avatar's token nowhere else
-        room = rtc.Room()
-        serving = asyncio.create_task(
-            self._hold(Invited(name, room, info.url, info.token)),
-            name="visit",
-            context=contextvars.Context(),  # not the job's: what looks for a job would find one of another thread
-        )
-        self._visits[name] = _Visit(room, serving, release)
-        serving.add_done_callback(lambda _: self._ended(name))
+        self._visits.begin(name, info.url, info.token)
 
-    async def _hold(self, invited: Invited) -> str:
-        try:
-            return await self._serve(invited)
-        finally:
-            await invited.room.disconnect()
-
-    def _ended(self, name: RoomName) -> None:
-        visit = self._visits.pop(name)
-        reason = "cancelled"
-        if not visit.serving.cancelled():
-            error = visit.serving.exception()
-            if error is not None:
-                logger.error("a visit failed", exc_info=error)
-            reason = "failed" if error is not None else visit.serving.result()
-        visit.release(reason)
+    def _ended(self, name: RoomName, reason: str) -> None:
+        over = self._jobs.pop(name)
+        call_on(over.get_loop(), over.set_result, reason)
         self._free(name)
 
     def _free(self, name: RoomName) -> None:

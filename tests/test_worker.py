@@ -78,7 +78,7 @@ async def test_its_load_is_visitors_over_capacity_but_never_all_of_it() -> None:
     loads: list[float] = []
     for room in ("", *"abcdef"):
         if room:
-            one._visits[RoomName(room)] = cast("Any", None)
+            one._visits._visits[RoomName(room)] = cast("Any", None)
         loads.append(one._load())
     assert loads[:4] == [0.0, 0.25, 0.5, 0.75]
     assert all(0.75 < load < 1.0 for load in loads[4:])
@@ -91,7 +91,7 @@ async def test_a_visit_that_is_gone_gives_its_place_back() -> None:
         admission.reserve(room, clock())
         admission.accept(room, clock())
         admission.begin(room, clock())
-    one._visits[A] = cast("Any", None)
+    one._visits._visits[A] = cast("Any", None)
     one.reconcile()
     assert admission.visiting == (A,)
 

@@ -10,8 +10,9 @@ The model of the calculation, with its assumptions:
   its average counts.
 * While the avatar listens, an idle picture is copied, and somebody listens for speech. Every picture is encoded, in
   WebRTC at twice what libvpx alone takes. A still face costs no drawing, and one encoded picture a second.
-* Being connected (sound both ways, signalling, the session's own loop, livekit-server) costs each visitor as much as
-  encoding 85 pictures a second: 0.13 of a core, found from two idle visitors on two cores of an AMD EPYC.
+* Being connected (sound both ways, signalling, the session's part of the loop, livekit-server) costs each visitor as
+  much as encoding 36 pictures a second: 0.058 of a core, found from ten idle visitors with a still face on two cores of
+  an AMD EPYC.
 * Every engine is one thread and may be busy four fifths of the time, and so may all cores together, by CPU time; nine
   tenths on the steps below the full rate, where a late picture is no news. The CPU time of each engine was measured
   with all of its threads, so that an engine on a GPU costs its thread only.
@@ -41,7 +42,7 @@ TRANSCRIPTIONS = 2
 REPLIES = 0.5
 WEBRTC = 2.0
 """Measured: 3.2 ms of the whole way of a 512x512 picture, where libvpx alone takes 1.6."""
-CONNECTED_PICTURES = 85
+CONNECTED_PICTURES = 36
 _VISITORS_MAX = 500
 
 

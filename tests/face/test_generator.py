@@ -220,7 +220,7 @@ async def test_a_still_face_draws_nothing_and_does_not_wait(face: tuple[FaceGene
     await generator.wait(0, 7)
     assert bridge.requests == []
     shown = [generator.frame((0, index)) for index in range(8)] + [generator.frame(None) for _ in range(5)]
-    assert len(set(shown[4:])) == 1
+    assert len({id(picture) for picture in shown[4:]}) == 1, "the same one, so that it is not published again"
     assert frames_late._value.get() == late  # pyright: ignore[reportPrivateUsage]
     generator.still = False
     generator.push(1, speech(3), RATE)
