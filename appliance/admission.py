@@ -80,9 +80,6 @@ class Queue:
         self._new_ticket = new_ticket
         self._expires: dict[Ticket, float] = {}
 
-    def __len__(self) -> int:
-        return len(self._expires)
-
     def forget_late(self, now_s: float) -> None:
         """Drop the tickets that were not shown in time."""
         self._expires = {ticket: expires_s for ticket, expires_s in self._expires.items() if expires_s > now_s}
@@ -98,9 +95,9 @@ class Queue:
         if ticket is not None:
             self._expires.pop(ticket, None)
 
-    def awaited(self, now_s: float) -> bool:
-        """Whether anybody still comes back; asked from any thread."""
-        return any(expires_s > now_s for expires_s in tuple(self._expires.values()))
+    def waiting(self, now_s: float) -> int:
+        """How many still come back; asked from any thread."""
+        return sum(expires_s > now_s for expires_s in tuple(self._expires.values()))
 
     def stand(self, ticket: Ticket | None, now_s: float) -> tuple[Ticket | None, int]:
         """Keep or take a place: the ticket, None when the queue is full, and the seconds after which to show it."""
@@ -197,13 +194,8 @@ class Admission:
         return sum(place.expires_s > now_s for place in self._places.values())
 
     def waiting(self, now_s: float) -> int:
-        """Visitors in the queue."""
-        self._queue.forget_late(now_s)
-        return len(self._queue)
-
-    def awaited(self, now_s: float) -> bool:
-        """Whether somebody is in the queue; asked from any thread."""
-        return self._queue.awaited(now_s)
+        """Visitors in the queue; asked from any thread."""
+        return self._queue.waiting(now_s)
 
     @property
     def visiting(self) -> tuple[RoomName, ...]:

@@ -34,7 +34,7 @@ from appliance.sfu import Sfu
 if TYPE_CHECKING:  # seconds of imports, which must not hold up the first answer to /healthz
     from appliance.rooms import Invitation, Rooms
     from appliance.visits import Serve
-from appliance.worker import Worker
+    from appliance.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ class Daemon:
 
     def awaited(self) -> bool:
         """Whether somebody waits for a place; asked from any thread."""
-        return self.admission.awaited(self._clock())
+        return self.admission.waiting(self._clock()) > 0
 
     async def invite(self, ticket: Ticket | None = None) -> Invitation:
         """A room of one's own and the token to it, for one more visitor.

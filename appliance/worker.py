@@ -169,19 +169,16 @@ class Worker:
         over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         untyped: Any = context
         untyped._on_connect()  # LiveKit warns of a job that does not connect itself
-        if call_on(self._loop, self._begin, context, over):
+        info = untyped._info  # it tells the avatar's token nowhere else
+        if call_on(self._loop, self._begin, RoomName(context.job.room.name), info.url, info.token, over):
             context.shutdown(await over)
 
-    def _begin(self, context: JobContext, over: asyncio.Future[str]) -> None:
-        name = RoomName(context.job.room.name)
-
+    def _begin(self, name: RoomName, url: str, token: str, over: asyncio.Future[str]) -> None:
         if self._closing or not self._admission.begin(name, self._clock()):
             call_on(over.get_loop(), over.set_result, "the place was lost")
             return
         self._jobs[name] = over
-        untyped: Any = context
-        info = untyped._info  # LiveKit tells the avatar's token nowhere else
-        self._visits.begin(name, info.url, info.token)
+        self._visits.begin(name, url, token)
 
     def _ended(self, name: RoomName, reason: str) -> None:
         over = self._jobs.pop(name)

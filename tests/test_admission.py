@@ -292,8 +292,8 @@ TestBookkeeping.settings = settings(max_examples=60, stateful_step_count=40, dea
 def test_a_place_is_awaited_as_long_as_somebody_in_the_queue_comes_back() -> None:
     admission = Admission(1, 30.0)
     admission.reserve(RoomName("a"), 0.0)
-    assert not admission.awaited(0.0)
+    assert admission.waiting(0.0) == 0
     waiting = admission.enter(RoomName("b"), 1.0)
     assert waiting is not None
-    assert admission.awaited(1.0 + waiting.retry_after_s)
-    assert not admission.awaited(1.0 + 60 * waiting.retry_after_s)
+    assert admission.waiting(1.0 + waiting.retry_after_s) == 1
+    assert admission.waiting(1.0 + 60 * waiting.retry_after_s) == 0

@@ -1,4 +1,4 @@
-"""An engine that raises or hangs: the visitor is told so, the box lives, and goes on when it is well again."""
+"""Engines that raise or hang, and visitors who are silent, deaf or never stop: the box lives and serves the others."""
 
 from __future__ import annotations
 

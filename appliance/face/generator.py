@@ -212,9 +212,7 @@ class FaceGenerator:
         if all(u.flushed and u.shown >= u.n_windows - 1 for u in self._utterances.values()):
             self._index += 1
         self._tick += 1
-        if self._last and not self._in_step(self._tick) and self._compositor.at_rest(self._last):
-            return self._last
-        return self._motionless()
+        return self._motionless() if self._in_step(self._tick) else self._closed()
 
     def _closed(self) -> bytes:
         """The last picture again, once its mouth is closed."""

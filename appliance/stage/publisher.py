@@ -179,7 +179,8 @@ class Publisher:
         self._pictures += 1
         picture = self._face.frame(key)
         in_turn = step.shows(self._pictures, self._options.fps)
-        now_s = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
         at_s = now_s + self._audio.queued_duration + SHOWN_LATER_S if key else max(now_s, self._shown_until_s)
         if key:
             self._shown_until_s = at_s + self._picture_s
@@ -187,7 +188,7 @@ class Publisher:
             return
         self._shown = picture
         kind = "speech" if key else "idle"
-        self._shows.add(asyncio.get_running_loop().call_at(at_s, self._show, picture, kind))
+        self._shows.add(loop.call_at(at_s, self._show, picture, kind))
         self._shows = {show for show in self._shows if show.when() >= now_s}
 
     def _climbed(self) -> Step:
