@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _FIRST_WORDS_S = 10.0
 """A reply that has not begun after so long is no longer waited for."""
+_WORDS = (stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, stt.SpeechEventType.FINAL_TRANSCRIPT)
 
 T = TypeVar("T")
 
@@ -38,10 +39,17 @@ class Host(Agent):
     async def stt_node(
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncGenerator[stt.SpeechEvent, None]:
-        """Without the sounds that say "go on", and without the avatar's own words out of a loudspeaker."""
+        """Without the sounds that say "go on", and without the avatar's own words out of a loudspeaker.
+
+        Where a speech was paused for words, it is over when they are heard: LiveKit, which ends it a little later,
+        begins no reply ahead while another is paused.
+        """
         async for event in Agent.default.stt_node(self, audio, model_settings):
-            if not (event.alternatives and self._is_aside(event.alternatives[0])):
-                yield event
+            if event.alternatives and self._is_aside(event.alternatives[0]):
+                continue
+            if event.type in _WORDS and self._publisher.output.paused():
+                await self.session.interrupt()
+            yield event
 
     async def llm_node(
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings

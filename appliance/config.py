@@ -155,7 +155,7 @@ class SessionConfig:
     """Silence after which what is likely a finished sentence is answered, in seconds."""
     endpoint_unsure_delay_s: float = 0.9
     """Silence after which what may be a finished sentence is answered, in seconds."""
-    endpoint_max_delay_s: float = 1.2
+    endpoint_max_delay_s: float = 1.0
     """Silence after which anything is answered, in seconds."""
     interrupt_min_duration_s: float = 0.05
     """Sound like speech for which the avatar falls silent, in seconds; without words in it the avatar goes on."""

@@ -37,6 +37,8 @@ _FRAME_MS = 32
 _LAST_TURN = TurnId(1 << 62)
 _PAUSES_MAX = 50
 """Pauses inside one turn after each of which the reply is begun; the last one counts, so there may be many."""
+_AHEAD_MAX_S = 60.0
+"""Who has spoken for longer gets no reply ahead: each would be one to a long text."""
 _ECHO_SETTLES_S = 0.8
 """Echo cancellers learn the room for so long, from the greeting's first sound; nothing interrupts it then."""
 _RESUME_S = 0.5
@@ -341,5 +343,10 @@ def _turn_handling(config: SessionConfig, endpointer: Endpointer) -> TurnHandlin
             "min_duration": config.interrupt_min_duration_s,
             "false_interruption_timeout": _RESUME_S,
         },
-        preemptive_generation={"enabled": True, "preemptive_tts": True, "max_retries": _PAUSES_MAX},
+        preemptive_generation={
+            "enabled": True,
+            "preemptive_tts": True,
+            "max_retries": _PAUSES_MAX,
+            "max_speech_duration": _AHEAD_MAX_S,
+        },
     )

@@ -19,10 +19,9 @@ from appliance.personas.persona import load
 PERSONA = dataclasses.replace(load("host"), trouble="Sorry, please say that again.")
 
 
-def _host(*, speaking: bool = False, heard_itself: bool = False) -> Host:
-    publisher = SimpleNamespace(
-        output=SimpleNamespace(speaking=lambda: speaking), echo=SimpleNamespace(heard_itself=lambda: heard_itself)
-    )
+def _host(*, speaking: bool = False, paused: bool = False, heard_itself: bool = False) -> Host:
+    output = SimpleNamespace(speaking=lambda: speaking, paused=lambda: paused)
+    publisher = SimpleNamespace(output=output, echo=SimpleNamespace(heard_itself=lambda: heard_itself))
     return Host(PERSONA, cast("Any", publisher))
 
 
@@ -112,3 +111,28 @@ async def test_what_is_no_interruption_is_not_heard(
     _node(monkeypatch, "stt_node", started, event)
     heard = await _all(host.stt_node(cast("Any", None), cast("Any", None)))
     assert [event.type for event in heard] == [started.type, stt.SpeechEventType.FINAL_TRANSCRIPT][: 1 + passes]
+
+
+@pytest.mark.parametrize(
+    ("event", "host", "ends"),
+    [
+        (_event("Stop.", 0.7), _host(speaking=True, paused=True), True),
+        (_event("Stop.", 0.7), _host(speaking=True), False),
+        (_event("Mm-hmm.", 0.9), _host(speaking=True, paused=True), False),
+        (stt.SpeechEvent(stt.SpeechEventType.START_OF_SPEECH), _host(speaking=True, paused=True), False),
+    ],
+)
+async def test_what_was_paused_for_words_is_over_before_they_are_handed_on(
+    monkeypatch: pytest.MonkeyPatch, event: stt.SpeechEvent, host: Host, ends: bool
+) -> None:
+    order: list[str] = []
+
+    async def interrupt() -> None:
+        await asyncio.sleep(0)
+        order.append("over")
+
+    monkeypatch.setattr(Host, "session", SimpleNamespace(interrupt=interrupt))
+    _node(monkeypatch, "stt_node", event)
+    order += [event.type.value for event in await _all(host.stt_node(cast("Any", None), cast("Any", None)))]
+    assert ("over" in order) is ends
+    assert order[:1] == ["over"] or not ends

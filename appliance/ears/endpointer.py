@@ -8,6 +8,7 @@ language model, asked whether a sentence would end after the words, does so for 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import re
@@ -23,7 +24,6 @@ from livekit.agents.voice.turn import TurnDetectionEvent
 
 from appliance.clock import Clock, monotonic
 from appliance.ears.speculation import level_dbfs
-from appliance.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ _VOICE_ALONE = 0.36
 _ASKED_AT_S = 0.2
 """Silence after which LiveKit asks for a prediction."""
 _WORDS_S = 1.0
-"""Words that come later than this after the question are not waited for."""
+"""Words that come later than this after the question are not waited for, nor is their judgement."""
+_FURTHER_WORDS_S = 0.5
+"""Nor those of a pause after one whose words are known: what was between may have been a breath, which has none."""
 _WEIGHTS = (0.9, 1.7, 2.5)
 """Of the words' log-odds, the voice's, and the constant: logistic regression on those 187, both kinds weighed alike."""
 _UNPUNCTUATED = -7.0
@@ -142,7 +144,7 @@ class Endpointer:
             self.forget_judgement()
             if self._judge is not None and (bare := words.rstrip(_MARKS)):
                 self._judged = asyncio.ensure_future(self._judge(bare))
-                self._judged.add_done_callback(_noted)
+                self._judged.add_done_callback(self._note)
         self._news.set()
 
     def begin(self) -> None:
@@ -160,16 +162,9 @@ class Endpointer:
     async def probability(self, voice_end: float, silent_s: float) -> float:
         """How likely the turn is over, once the words of the pause that began at `silent_s` are known; 1 where it is
         not certain, after a delay that is waited for here."""
-        if self._judge is None:
-            return voice_end / _VOICE_ALONE * SURE
-        try:
-            async with asyncio.timeout(_WORDS_S):
-                while self._heard_s < silent_s or self._judged is None:
-                    self._news.clear()
-                    await self._news.wait()
-                words_end = await self._judged
-        except (TimeoutError, EngineError) as error:
-            logger.debug("turn judged by the voice alone", extra={"reason": type(error).__name__})
+        words_end = await self._judgement(silent_s)
+        if words_end is None:
+            logger.debug("turn judged by the voice alone")
             return voice_end / _VOICE_ALONE * SURE
         likely = end_of_turn(self._words, words_end, voice_end)
         logger.debug("turn judged", extra={"words": words_end, "voice": voice_end, "probability": likely})
@@ -180,12 +175,36 @@ class Endpointer:
             return 1.0
         return likely
 
+    async def _judgement(self, silent_s: float) -> float | None:
+        """The language model's, of the words of that pause or, where none come, of those before; None without."""
+        if self._judge is None:
+            return None
+        within_s = _WORDS_S if self._judged is None else _FURTHER_WORDS_S
+        await self._until(lambda: self._heard_s >= silent_s and self._judged is not None, within_s)
+        await self._until(lambda: self._judged is None or self._judged.done(), _WORDS_S)
+        judged = self._judged
+        if judged is None or not judged.done() or judged.cancelled() or judged.exception() is not None:
+            return None
+        return judged.result()
+
+    async def _until(self, condition: Callable[[], bool], within_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not condition():
+                    self._news.clear()
+                    await self._news.wait()
+
     def listen(self, frame: rtc.AudioFrame) -> None:
         """Sound of the microphone, a few hundredths of a second."""
         level = level_dbfs([frame])
         self._loudest_dbfs = max(self._loudest_dbfs - _FADE_DB * frame.duration, level)
         if level > self._loudest_dbfs - _VOICE_DB:
             self._loud_s = self.clock()
+
+    def _note(self, judged: asyncio.Future[float]) -> None:
+        if not judged.cancelled():
+            judged.exception()  # one that nobody came to ask for fails in silence
+        self._news.set()
 
     async def _silence(self, until_s: float) -> None:
         """Wait; a little longer if it becomes loud: whether that is speech, the voice activity detector says later."""
@@ -293,9 +312,3 @@ class EndpointerStream:
 def _log_odds(probability: float) -> float:
     bounded = min(max(probability, 1e-3), 1 - 1e-3)
     return math.log(bounded / (1 - bounded))
-
-
-def _noted(judged: asyncio.Future[float]) -> None:
-    """A judgement that nobody came to ask for fails in silence."""
-    if not judged.cancelled():
-        judged.exception()

@@ -37,7 +37,7 @@ from appliance.evaluation.measures import (
 )
 from appliance.evaluation.microphone import Recording
 from appliance.evaluation.pauses import paused
-from appliance.evaluation.questions import of_folder, of_persona, rotated, short
+from appliance.evaluation.questions import mixed, of_folder, of_persona, rotated, short
 from appliance.evaluation.report import PAUSES_S, Samples
 from appliance.evaluation.timeline import Spoken
 from appliance.evaluation.visitor import Visitor
@@ -67,6 +67,8 @@ class Options:
     """Further questions of each visitor whose answers are interrupted."""
     questions: Path | None
     """A folder of recordings; None lets Piper speak questions of the persona."""
+    spoken: bool
+    """Whether Piper's questions are asked beside the recordings."""
     pauses: int
     """Further questions of each visitor with a pause inside, for each length of pause."""
     baseline: bool
@@ -142,10 +144,9 @@ async def measure(config: Config, options: Options, progress: Callable[[str], No
     progress("preparing questions")
     paths = files(config.models.manifest)
     persona = load(config.session.persona)
-    if options.questions is not None:
-        recordings = of_folder(options.questions)
-    else:
-        recordings = await asyncio.to_thread(of_persona, persona, paths["voice"], _QUESTIONS)
+    recordings = of_folder(options.questions) if options.questions is not None else []
+    if options.spoken or not recordings:
+        recordings = mixed(recordings, await asyncio.to_thread(of_persona, persona, paths["voice"], _QUESTIONS))
     async with contextlib.AsyncExitStack() as stack:
         systems = [appliance(options.config_file, options.sessions)]
         if options.baseline:

@@ -99,3 +99,11 @@ def rotated(recordings: Sequence[Recording], first: int) -> list[Recording]:
     """The same recordings, beginning with another: visitors at the same time ask different things."""
     first %= len(recordings)
     return [*recordings[first:], *recordings[:first]]
+
+
+def mixed(some: Sequence[Recording], others: Sequence[Recording]) -> list[Recording]:
+    """All of both, each spread evenly over the whole."""
+    placed = [
+        ((number + 0.5) / len(kind), recording) for kind in (some, others) for number, recording in enumerate(kind)
+    ]
+    return [recording for _, recording in sorted(placed, key=lambda placing: placing[0])]

@@ -84,6 +84,10 @@ class SpeechOutput(io.AudioOutput):
         """Whether there is anything left to be heard, be it paused."""
         return self._playout.pending
 
+    def paused(self) -> bool:
+        """Whether there is something left to be heard that does not go on now."""
+        return self._playout.pending and self._playout.paused
+
     def ready(self) -> bool:
         """Whether something can be heard now, and its picture seen."""
         key = self._playout.next_key()

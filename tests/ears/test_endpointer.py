@@ -15,6 +15,7 @@ from livekit import rtc
 from appliance.clock import VirtualClock
 from appliance.config import MindConfig
 from appliance.context import Context, Engines
+from appliance.ears import endpointer as endpointer_module
 from appliance.ears.endpointer import (
     CERTAIN,
     SURE,
@@ -90,6 +91,32 @@ async def test_words_of_an_earlier_pause_do_not_answer_for_this_one() -> None:
     assert not asked.done()
     endpointer.hear("What is your name.", final=False)
     assert await asked < SURE
+
+
+async def test_a_breath_after_the_words_leaves_their_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpointer_module, "_FURTHER_WORDS_S", 0.02)
+    judge = Judge(What_is_your_name=0.6)
+    endpointer, clock = _endpointer(judge)
+    endpointer.hear("What is your name?", final=True)
+    clock.advance(1.0)
+    assert await endpointer.probability(0.5, clock() - 0.2) == end_of_turn("What is your name?", 0.6, 0.5)
+
+
+async def test_words_that_are_corrected_while_they_are_judged_are_judged_again() -> None:
+    asked = asyncio.Event()
+
+    async def judge(words: str) -> float:
+        if words == "What is your game":
+            asked.set()
+            await asyncio.sleep(30)
+        return 0.6
+
+    endpointer = Endpointer(judge, DELAYS, clock=VirtualClock(AT_S))
+    endpointer.hear("What is your game?", final=False)
+    probability = asyncio.ensure_future(endpointer.probability(0.5, AT_S - 0.2))
+    await asked.wait()
+    endpointer.hear("What is your name?", final=True)
+    assert await asyncio.wait_for(probability, 1) == end_of_turn("What is your name?", 0.6, 0.5)
 
 
 async def test_what_was_said_before_in_this_turn_is_read_as_well() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import MediaError
-from appliance.evaluation.questions import choose, of_folder, of_persona, rotated, short
+from appliance.evaluation.questions import choose, mixed, of_folder, of_persona, rotated, short
 from appliance.evaluation.timeline import RATE_HZ
 from appliance.personas.persona import load
 from tests.evaluation.test_microphone import write
@@ -42,6 +42,14 @@ def test_visitors_begin_with_different_questions(tmp_path: Path) -> None:
     recordings = of_folder(tmp_path)
     assert [r.name for r in rotated(recordings, 1)] == ["b", "c", "a"]
     assert [r.name for r in rotated(recordings, 5)] == ["c", "a", "b"]
+
+
+def test_recordings_and_spoken_questions_alternate(tmp_path: Path) -> None:
+    for name in ("a1", "a2", "b1", "b2", "b3", "b4"):
+        write(tmp_path / f"{name}.wav", np.full(1000, 5000), 16_000)
+    recordings = of_folder(tmp_path)
+    assert [r.name for r in mixed(recordings[:2], recordings[2:])] == ["b1", "a1", "b2", "b3", "a2", "b4"]
+    assert mixed([], recordings) == recordings
 
 
 @pytest.mark.slow

@@ -65,15 +65,15 @@ async def test_a_system_is_stopped_when_the_measurement_ends() -> None:
 
 def test_turns_are_split_into_two_rounds() -> None:
     recordings = [Recording(name, np.full(4800, 9000, np.int16)) for name in "abcd"]
-    plans = rounds(Options(5, 1, 3, None, 2, False, None), recordings)
+    plans = rounds(Options(5, 1, 3, None, False, 2, False, None), recordings)
     assert [(plan.turns, plan.interruptions) for plan in plans] == [(3, 2), (2, 1)]
     assert [plan.questions[0].name for plan in plans] == ["a", "d"]
-    assert len(rounds(Options(3, 1, 1, None, 0, False, None), recordings)) == 1
+    assert len(rounds(Options(3, 1, 1, None, False, 0, False, None), recordings)) == 1
 
 
 def test_each_pause_is_put_into_as_many_questions() -> None:
     recordings = [Recording(name, np.full(48_000, 9000, np.int16)) for name in "abcd"]
-    plans = rounds(Options(5, 1, 0, None, 3, False, None), recordings)
+    plans = rounds(Options(5, 1, 0, None, False, 3, False, None), recordings)
     pauses = [(item.name, item.pause) for plan in plans for item in plan.paused if item.pause is not None]
     found = [(name, round((after - before) / RATE_HZ, 2)) for name, (before, after) in pauses]
     assert found == [("a", 0.6), ("a", 1.0), ("b", 0.6), ("b", 1.0), ("c", 0.6), ("c", 1.0)]

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="further questions with a pause of 0.6 s inside, and as many with one of 1.0 s (default: 3; quick: 0)",
     )
     parser.add_argument("--questions", type=Path, help="a folder of recordings (default: the persona's questions)")
+    parser.add_argument("--spoken", action="store_true", help="ask the persona's questions beside the recordings")
     parser.add_argument("--baseline", choices=["stock"], help="measure a plain livekit-agents session as well")
     results.add_options(parser, quick="three turns and one interruption")
 
@@ -52,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     turns = 3 if args.quick else args.turns
     cuts = 1 if args.quick else args.interruptions if args.interruptions is not None else (turns + 1) // 2
     pauses = args.pauses if args.pauses is not None else 0 if args.quick else 3
-    options = Options(turns, args.sessions, cuts, args.questions, pauses, args.baseline == "stock", args.config)
+    options = Options(
+        turns, args.sessions, cuts, args.questions, args.spoken, pauses, args.baseline == "stock", args.config
+    )
     outcome = asyncio.run(stoppable(measure(load(args.config).config, options, results.progress)))
     results.progress("")
     figures = report(outcome.box, outcome.baseline, args.sessions)
