@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 _FIRST_WORDS_S = 10.0
 """A reply that has not begun after so long is no longer waited for."""
-_WORDS = (stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, stt.SpeechEventType.FINAL_TRANSCRIPT)
 
 T = TypeVar("T")
 
@@ -47,7 +46,7 @@ class Host(Agent):
         async for event in Agent.default.stt_node(self, audio, model_settings):
             if event.alternatives and self._is_aside(event.alternatives[0]):
                 continue
-            if event.type in _WORDS and self._publisher.output.paused():
+            if self._publisher.output.paused() and self._are_words(event.type):
                 await self.session.interrupt()
             yield event
 
@@ -76,6 +75,12 @@ class Host(Agent):
             logger.error("no voice: the visitor is told", extra={"reason": str(error)})
             async for frame in Agent.default.tts_node(self, _once(self._trouble), model_settings):
                 yield frame
+
+    def _are_words(self, kind: stt.SpeechEventType) -> bool:
+        """Whether a visitor has said something; before its final form it may still turn out to be an echo."""
+        if kind == stt.SpeechEventType.PREFLIGHT_TRANSCRIPT:
+            return self._publisher.echo.heard_another()
+        return kind == stt.SpeechEventType.FINAL_TRANSCRIPT
 
     def _is_aside(self, heard: stt.SpeechData) -> bool:
         if self._publisher.echo.heard_itself():

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from appliance.bundles.manifest import load
+from appliance.bundles.manifest import load, state
 from appliance.config import Config
 from appliance.errors import AgentError, ConfigurationError
 from appliance.ladder import RATES, STILL, Rung, Step
@@ -102,11 +102,8 @@ def _unmeasured(visitors_max: int, fps: int) -> tuple[Rung, ...]:
 
 
 def path() -> Path:
-    """The file: in $APPLIANCE_HOME, else in XDG's folder for state."""
-    home = os.environ.get("APPLIANCE_HOME")
-    if home:
-        return Path(home) / "capacity.json"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "appliance" / "capacity.json"
+    """The file."""
+    return state() / "capacity.json"
 
 
 def fingerprint(config: Config) -> Fingerprint:

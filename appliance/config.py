@@ -128,7 +128,7 @@ class FaceConfig:
     provider: tuple[str, ...] = ("wav2lip",)
     """Providers in the order they are tried."""
     avatar: str = ""
-    """Path of an avatar pack; empty takes the persona's face."""
+    """Name of an installed avatar, or path of a pack; empty takes the persona's face."""
     threads: int = 1
     """CPU threads of the face net."""
     batch_max: int = 8

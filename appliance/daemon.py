@@ -156,8 +156,6 @@ class Daemon:
         self.persona = persona = parts.persona(config.session.persona)
         with self._step(self._steps.models):
             files = dict(await asyncio.to_thread(parts.files, config.models.manifest))
-            if config.face.avatar:
-                files["avatar"] = Path(config.face.avatar)
         self.admission = self._admission(await asyncio.to_thread(parts.capacity, config))
         self._engines_began_s = self._clock()
         with self._step(self._steps.server):

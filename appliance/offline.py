@@ -20,6 +20,7 @@ from appliance.clock import monotonic
 from appliance.config import Config
 from appliance.context import Context
 from appliance.errors import EngineError, MediaError
+from appliance.phoneme import Phoneme, carried
 from appliance.providers import ProviderFactory
 from appliance.stage.recording import FilmWriter
 
@@ -118,9 +119,9 @@ class Chain:
         self._progress("speaking")
         fps = self._config.face.fps
         n_chunk = RATE_HZ // fps
-        speech = await self._speak(text, timings)
+        speech, phonemes = await self._speak(text, timings)
         drawing_s = monotonic()
-        self._face.push(0, speech, RATE_HZ)
+        self._face.push(0, speech, RATE_HZ, phonemes)
         self._face.flush(0)
         n_frames = -(-len(speech) // n_chunk)
         padded = np.zeros((n_frames + _TAIL_FRAMES) * n_chunk, np.int16)
@@ -138,19 +139,21 @@ class Chain:
             video = {"width": width, "height": height, "fps": fps, "frames": film.frames}
             return Film("", text, timings, video, round(film.samples / RATE_HZ, 3))
 
-    async def _speak(self, text: str, timings: dict[str, float]) -> npt.NDArray[np.int16]:
+    async def _speak(self, text: str, timings: dict[str, float]) -> tuple[npt.NDArray[np.int16], list[Phoneme]]:
         started_s = monotonic()
         resampler: rtc.AudioResampler | None = None
         pieces: list[rtc.AudioFrame] = []
+        phonemes: list[Phoneme] = []
         async with self._tts.synthesize(text, conn_options=_ONCE) as stream:
             async for event in stream:
                 timings.setdefault("tts_first_audio", _ms(started_s))
                 resampler = resampler or rtc.AudioResampler(event.frame.sample_rate, RATE_HZ)
                 pieces += resampler.push(event.frame)
+                phonemes += carried(event.frame)
         if resampler is None:
             raise EngineError("the voice made no sound", code="unspeakable")
         pieces += resampler.flush()
-        return np.concatenate([np.frombuffer(piece.data, np.int16) for piece in pieces])
+        return np.concatenate([np.frombuffer(piece.data, np.int16) for piece in pieces]), phonemes
 
 
 def _ms(since_s: float) -> float:

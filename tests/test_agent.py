@@ -19,9 +19,12 @@ from appliance.personas.persona import load
 PERSONA = dataclasses.replace(load("host"), trouble="Sorry, please say that again.")
 
 
-def _host(*, speaking: bool = False, paused: bool = False, heard_itself: bool = False) -> Host:
+def _host(
+    *, speaking: bool = False, paused: bool = False, heard_itself: bool = False, heard_another: bool = True
+) -> Host:
     output = SimpleNamespace(speaking=lambda: speaking, paused=lambda: paused)
-    publisher = SimpleNamespace(output=output, echo=SimpleNamespace(heard_itself=lambda: heard_itself))
+    echo = SimpleNamespace(heard_itself=lambda: heard_itself, heard_another=lambda: heard_another)
+    publisher = SimpleNamespace(output=output, echo=echo)
     return Host(PERSONA, cast("Any", publisher))
 
 
@@ -87,9 +90,10 @@ async def test_a_visitor_whose_reply_has_no_voice_is_told_so(monkeypatch: pytest
     assert await _all(_host().tts_node(reply(), cast("Any", None))) == ["<Sorry, please say that again.>"]
 
 
-def _event(text: str, confidence: float) -> stt.SpeechEvent:
+def _event(text: str, confidence: float, *, final: bool = True) -> stt.SpeechEvent:
     data = stt.SpeechData(LanguageCode("en"), text, confidence=confidence)
-    return stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[data])
+    kinds = stt.SpeechEventType.PREFLIGHT_TRANSCRIPT, stt.SpeechEventType.FINAL_TRANSCRIPT
+    return stt.SpeechEvent(kinds[final], alternatives=[data])
 
 
 @pytest.mark.parametrize(
@@ -118,6 +122,9 @@ async def test_what_is_no_interruption_is_not_heard(
     [
         (_event("Stop.", 0.7), _host(speaking=True, paused=True), True),
         (_event("Stop.", 0.7), _host(speaking=True), False),
+        (_event("Stop.", 0.7), _host(speaking=True, paused=True, heard_another=False), True),
+        (_event("Stop.", 0.7, final=False), _host(speaking=True, paused=True), True),
+        (_event("Stop.", 0.7, final=False), _host(speaking=True, paused=True, heard_another=False), False),
         (_event("Mm-hmm.", 0.9), _host(speaking=True, paused=True), False),
         (stt.SpeechEvent(stt.SpeechEventType.START_OF_SPEECH), _host(speaking=True, paused=True), False),
     ],

@@ -78,6 +78,14 @@ def cache() -> Path:
     return Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "appliance"
 
 
+def state() -> Path:
+    """The per-user folder of what must not be lost: $APPLIANCE_HOME, else XDG's folder for state."""
+    home = os.environ.get("APPLIANCE_HOME")
+    if home:
+        return Path(home)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "appliance"
+
+
 def shipped() -> Path:
     """The folder of manifests and of the repository's own nets: in the package, or beside it in a checkout."""
     package = Path(__file__).parents[1]

@@ -21,12 +21,14 @@ def with_chain(args: argparse.Namespace, work: Callable[[Chain], Awaitable[Film]
     """Run `work` on a warm chain and return the film's fields.
 
     Args:
-        args: with `config` and `persona`, both may be None.
+        args: with `config`, `persona` and `avatar`, each may be None.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     config = load(args.config).config
     if args.persona:
         config = dataclasses.replace(config, session=dataclasses.replace(config.session, persona=args.persona))
+    if args.avatar:
+        config = dataclasses.replace(config, face=dataclasses.replace(config.face, avatar=args.avatar))
     configure(dataclasses.replace(config.logs, level="WARNING"))
     return dataclasses.asdict(asyncio.run(_run(config, work)))
 

@@ -36,7 +36,7 @@ from appliance.evaluation.measures import (
     stretches,
 )
 from appliance.evaluation.microphone import Recording
-from appliance.evaluation.pauses import paused
+from appliance.evaluation.pauses import fluent, paused
 from appliance.evaluation.questions import mixed, of_folder, of_persona, rotated, short
 from appliance.evaluation.report import PAUSES_S, Samples
 from appliance.evaluation.timeline import Spoken
@@ -233,7 +233,8 @@ def _whole_answer(sounds: Sequence[Stretch], question: Spoken, spoken: Sequence[
 def rounds(options: Options, recordings: Sequence[Recording]) -> list[Plan]:
     """All turns, in two rounds of visits, so that both systems are visited early and late."""
     n_rounds = 2 if options.turns >= 4 else 1
-    asked_with = [recordings[number % len(recordings)] for number in range(options.pauses)]
+    without = [recording for recording in recordings if fluent(recording)] or recordings
+    asked_with = [without[number % len(without)] for number in range(options.pauses)]
     stumbling = [paused(recording, pause_s) for recording in asked_with for pause_s in PAUSES_S]
     plans: list[Plan] = []
     for number in range(n_rounds):

@@ -13,8 +13,21 @@ _MIDDLE = (0.3, 0.7)
 _GAP = 4
 """Windows of a gap: 40 ms."""
 _FADE = RATE_HZ // 200
+_QUIET = 0.06
+"""Of the loudest: what is softer is between two words."""
+_OWN = 40
+"""Windows of a pause of its own: 0.4 s."""
 _ROOM_MAX = AUDIBLE * 32768 / 4
 """The room's own noise in the pause stays well under what counts as heard."""
+
+
+def fluent(recording: Recording) -> bool:
+    """Whether a recording has no pause of its own: an answer that is heard later in it was not begun in ours."""
+    span = audible(recording.pcm)
+    assert span is not None
+    levels = _levels(recording.pcm[span[0] : span[1]])
+    spoken = np.flatnonzero(levels >= _QUIET * np.percentile(levels, 95))
+    return not len(spoken) or int(np.diff(spoken).max(initial=0)) < _OWN
 
 
 def paused(recording: Recording, pause_s: float) -> Recording:

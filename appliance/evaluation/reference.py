@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -38,8 +37,6 @@ class Reference:
         """
         config = self._config
         paths = dict(files(config.models.manifest))
-        if config.face.avatar:
-            paths["avatar"] = Path(config.face.avatar)
         persona = load(config.session.persona)
         self._factory = ProviderFactory(Context(self._engines, paths, persona, SessionId("reference")))
         self._factory.create_avatar(config.face)

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
@@ -306,8 +305,6 @@ async def warm_machine(config: Config, rounds: int) -> AsyncGenerator[Machine]:
         AgentError: an engine could not be loaded.
     """
     paths = dict(await asyncio.to_thread(files, config.models.manifest))
-    if config.face.avatar:
-        paths["avatar"] = Path(config.face.avatar)
     persona = load(config.session.persona)
     engines = Engines()
     try:

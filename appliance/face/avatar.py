@@ -1,7 +1,8 @@
 """An avatar pack in, its frames, face boxes and mouth mask out: everything a face is made of except the net.
 
 A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, and the sha256 of the other files), frames.mp4
-(the idle loop, H.264 4:2:0), boxes.json (the face box of every frame) and mask.png (where the mouth may change it).
+(the idle loop, H.264 4:2:0), boxes.json (the face box of every frame) and mask.png (where the mouth may change it);
+and, where its lips can be measured, ruler.npy.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
+from appliance.face.ruler import N_WEIGHTS, Ruler
 
 Bytes = NDArray[np.uint8]
 
 CARD = "card.toml"
 FRAMES, BOXES, MASK = "frames.mp4", "boxes.json", "mask.png"
+RULER = "ruler.npy"
 FORMAT = 1
 _FILE_LIMIT = 64 * 2**20
 _MEMORY_LIMIT = 512 * 2**20
@@ -72,6 +75,9 @@ class Avatar:
     mask: Bytes
     """(size, size) uint8 over the largest box: 255 where the net's mouth is shown, 0 where the frame stays."""
 
+    ruler: Ruler | None = None
+    """Reads its lips; None where nobody fitted one."""
+
     @property
     def width(self) -> int:
         """Width of the picture, pixels."""
@@ -94,31 +100,48 @@ def portrait(avatar: Avatar) -> bytes:
     return cv2.imencode(".png", picture)[1].tobytes()
 
 
+def read_card(path: Path) -> Card:
+    """What a pack says of itself, without a look at the rest.
+
+    Raises:
+        AvatarError: not-found, or incompatible.
+    """
+    return _card(pack_files(path)[CARD])
+
+
 def load_avatar(path: Path) -> Avatar:
     """Read and verify a pack, a folder or a zip.
 
     Raises:
         AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), or incompatible.
     """
-    files = _read(path)
+    files = pack_files(path)
     card = _card(files.pop(CARD))
-    for name in (FRAMES, BOXES, MASK):
-        digest = hashlib.sha256(files[name]).hexdigest()
+    for name, data in files.items():
+        digest = hashlib.sha256(data).hexdigest()
         if digest != card.files.get(name):
             raise AvatarError(
                 f"{name} in {path.name} is not the file its card names", code="checksum-mismatch", hint=_HINT
             )
     frames = _decode(files[FRAMES], card)
     boxes = _boxes(files[BOXES], card)
-    return Avatar(card, frames, boxes, _mask(files[MASK], int(boxes[:, 2].max())))
+    mask = _mask(files[MASK], int(boxes[:, 2].max()))
+    return Avatar(card, frames, boxes, mask, _ruler(files[RULER]) if RULER in files else None)
 
 
-def _read(path: Path) -> dict[str, bytes]:
-    names = (CARD, FRAMES, BOXES, MASK)
+def pack_files(path: Path) -> dict[str, bytes]:
+    """What a pack consists of, by name, not verified; whatever else lies in it is left out.
+
+    Raises:
+        AvatarError: not-found, or incompatible.
+    """
+    names = [CARD, FRAMES, BOXES, MASK]
     try:
         if path.is_dir():
+            names += [RULER] if (path / RULER).exists() else []
             return {name: _bounded((path / name).stat().st_size, name) or (path / name).read_bytes() for name in names}
         with zipfile.ZipFile(path) as pack:
+            names += [RULER] if RULER in pack.namelist() else []
             return {name: _bounded(pack.getinfo(name).file_size, name) or pack.read(name) for name in names}
     except (FileNotFoundError, KeyError) as error:
         raise AvatarError(f"{path} is no avatar: {error} is missing", code="not-found", hint=_HINT) from error
@@ -185,3 +208,13 @@ def _mask(data: bytes, size: int) -> Bytes:
     if mask is None or mask.ndim != 2:
         raise AvatarError("the avatar's mask cannot be read", code="incompatible", hint=_HINT)
     return np.asarray(mask if mask.shape == (size, size) else cv2.resize(mask, (size, size)), np.uint8)
+
+
+def _ruler(data: bytes) -> Ruler:
+    try:
+        weights = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise AvatarError("the avatar's ruler cannot be read", code="incompatible", hint=_HINT) from error
+    if weights.shape != (N_WEIGHTS,) or weights.dtype != np.float32 or not np.isfinite(weights).all():
+        raise AvatarError("the avatar's ruler does not fit", code="incompatible", hint=_HINT)
+    return Ruler(weights)

@@ -33,11 +33,14 @@ class Compositor:
         """The frame of this running index with its mouth at rest: height * 3 / 2 * width bytes of I420."""
         return self._frame(index).tobytes()
 
-    def crop(self, index: int, size: int) -> Bytes:
-        """The face box of a frame, as the net takes it: (size, size, 3) uint8 BGR."""
+    def crop(self, index: int, size: int, picture: bytes | None = None) -> Bytes:
+        """The face box of a frame, or of a picture that was made of it, as the net takes it: (size, size, 3) BGR."""
         left, top, side = self._box(index)
-        picture = _cut(self._frame(index), self._avatar.height, (left, top, side, side))
-        face = cv2.cvtColor(picture, cv2.COLOR_YUV2BGR_I420)
+        whole = self._frame(index)
+        if picture is not None:
+            whole = np.frombuffer(picture, np.uint8).reshape(whole.shape)
+        cut = _cut(whole, self._avatar.height, (left, top, side, side))
+        face = cv2.cvtColor(cut, cv2.COLOR_YUV2BGR_I420)
         if side != size:
             face = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
         return cast("Bytes", face)

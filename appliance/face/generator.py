@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sys
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,26 +20,27 @@ import numpy.typing as npt
 
 from appliance.clock import Clock, monotonic
 from appliance.context import Context
-from appliance.engine import Call, Streams
+from appliance.engine import Streams
 from appliance.errors import EngineError
+from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
-from appliance.face.mel import MelWindows
+from appliance.face.drive import Drive, FromPhonemes, FromSound
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
-from appliance.face.resampler import Resampler
 from appliance.metrics import frames_late
+from appliance.phoneme import Phoneme
 
 logger = logging.getLogger(__name__)
 
 AHEAD = 50
 """Most pictures rendered and not yet shown, 0.4 MB each at 512x512: two seconds at 25 fps."""
 REQUEST = 25
-"""Most windows in one request: the engine draws them as they are due."""
+"""Most rows in one request: the engine draws them as they are due."""
 HELD = b""
 """What is kept of a picture that is not drawn: the one before it is shown for longer."""
 _SHORT = 4
 """Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
 
-Windows = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
 Pcm16 = npt.NDArray[np.int16]
 
 
@@ -49,17 +51,17 @@ class _Utterance:
     number: int
     base: int
     """The avatar's frame that its chunk 0 is drawn on."""
-    mel: MelWindows
-    resampler: Resampler
-    sound: deque[Pcm16] = field(default_factory=deque)
-    """Known, and not yet cut into windows: a second takes 2 ms, and a whole reply may come at once."""
-    windows: deque[Windows] = field(default_factory=deque)
-    n_windows: int = 0
+    drive: Drive
+    sound: deque[tuple[Pcm16, Sequence[Phoneme]]] = field(default_factory=deque)
+    """Known, and not yet turned into rows: a second takes 2 ms, and a whole reply may come at once."""
+    rows: deque[Floats] = field(default_factory=deque)
+    """What drives the pictures that are not asked for yet."""
+    n_rows: int = 0
     rendered: dict[int, bytes] = field(default_factory=dict)
     ended: bool = False
     """No more sound comes."""
     flushed: bool = False
-    """Nor do more windows."""
+    """Nor do more rows."""
     still: bool = False
     """Nothing of it is drawn any more, and the head does not move."""
     shown: int = -1
@@ -105,6 +107,11 @@ class FaceGenerator:
         return Compositor(self._renderer.avatar)
 
     @property
+    def avatar(self) -> Avatar:
+        """Who is shown, once the engine is loaded."""
+        return self._renderer.avatar
+
+    @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
         return self._renderer.avatar.width, self._renderer.avatar.height
@@ -127,14 +134,18 @@ class FaceGenerator:
     def still(self, still: bool) -> None:
         self._still = still
 
-    def push(self, segment: int, pcm: Pcm16, rate_hz: int) -> None:
-        """Speech of utterance `segment`, (n,) int16, before it is heard."""
+    def push(self, segment: int, pcm: Pcm16, rate_hz: int, phonemes: Sequence[Phoneme] = ()) -> None:
+        """Speech of utterance `segment`, (n,) int16, before it is heard.
+
+        Where its phonemes are known, each comes no later than its sound, from the first one on, seconds from the
+        utterance's start.
+        """
         utterance = self._utterances.get(segment)
         if utterance is None:
-            utterance = self._begin(segment, rate_hz)
+            utterance = self._begin(segment, self._drive(rate_hz, known=bool(phonemes)))
         if utterance.still:
             return
-        utterance.sound.append(pcm)
+        utterance.sound.append((pcm, phonemes))
         utterance.work.set()
 
     def flush(self, segment: int) -> None:
@@ -165,10 +176,10 @@ class FaceGenerator:
         if not utterance.still:
             self._index = utterance.base + index
         utterance.shown = index
-        if not utterance.flushed and utterance.n_windows - index <= _SHORT:
+        if not utterance.flushed and utterance.n_rows - index <= _SHORT:
             self._hear(utterance)
             if not (utterance.flushed or utterance.sound):
-                self._complete(utterance)
+                self._add(utterance, utterance.drive.settle())
         picture = utterance.rendered.get(index)
         for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
             del utterance.rendered[old]
@@ -209,7 +220,7 @@ class FaceGenerator:
         """The next idle picture; the loop holds still in a pause of the speech, whose pictures are already drawn."""
         if self._still:
             return self._closed()
-        if all(u.flushed and u.shown >= u.n_windows - 1 for u in self._utterances.values()):
+        if all(u.flushed and u.shown >= u.n_rows - 1 for u in self._utterances.values()):
             self._index += 1
         self._tick += 1
         return self._motionless() if self._in_step(self._tick) else self._closed()
@@ -227,92 +238,85 @@ class FaceGenerator:
         """Whether a picture belongs to this place of those that are drawn at the rate in force."""
         return place * self._drawn_fps // self._fps != (place - 1) * self._drawn_fps // self._fps
 
-    def _begin(self, segment: int, rate_hz: int) -> _Utterance:
+    def _begin(self, segment: int, drive: Drive) -> _Utterance:
         base = self._index + 1
         for earlier in self._utterances.values():
             self._hear(earlier, most=sys.maxsize)
             if not earlier.still:
-                base = max(base, earlier.base + earlier.n_windows)
-        utterance = _Utterance(segment, base, self._mel(), Resampler(rate_hz, 16_000), still=self._still)
+                base = max(base, earlier.base + earlier.n_rows)
+        utterance = _Utterance(segment, base, drive, still=self._still)
         self._utterances[segment] = utterance
         utterance.task = asyncio.create_task(self._render(utterance), name="face-utterance")
         return utterance
 
-    def _mel(self) -> MelWindows:
-        return MelWindows(fps=self._fps, offset_s=self._renderer.window_offset_s)
+    def _drive(self, rate_hz: int, *, known: bool) -> Drive:
+        if known and self._renderer.takes_mouths:
+            return FromPhonemes(rate_hz, fps=self._fps)
+        return FromSound(rate_hz, fps=self._fps, offset_s=self._renderer.window_offset_s)
 
     def _hear(self, utterance: _Utterance, most: int = REQUEST) -> None:
-        """Cut known sound into windows, until `most` of them wait."""
-        while utterance.sound and len(utterance.windows) < most:
-            self._add(utterance, utterance.mel.push(utterance.resampler.push(utterance.sound.popleft())))
+        """Turn known sound into rows, until `most` of them wait."""
+        while utterance.sound and len(utterance.rows) < most:
+            self._add(utterance, utterance.drive.push(*utterance.sound.popleft()))
         if utterance.ended and not utterance.sound and not utterance.flushed:
-            self._complete(utterance)
+            self._add(utterance, utterance.drive.settle())
             utterance.flushed = True
 
-    def _add(self, utterance: _Utterance, windows: Windows) -> None:
-        if len(windows):
-            utterance.windows.extend(windows)
-            utterance.n_windows += len(windows)
+    def _add(self, utterance: _Utterance, rows: Floats) -> None:
+        if len(rows):
+            utterance.rows.extend(rows)
+            utterance.n_rows += len(rows)
             utterance.work.set()
 
-    def _complete(self, utterance: _Utterance) -> None:
-        """No more sound for now: what is known is rendered as if silence followed."""
-        self._add(utterance, utterance.mel.push(utterance.resampler.flush()))
-        self._add(utterance, utterance.mel.finish())
-        utterance.mel = self._mel()
-
     async def _render(self, utterance: _Utterance) -> None:
-        """Send windows to the net and keep what comes back, at most AHEAD pictures before they are shown."""
+        """Send rows to the net and keep what comes back, at most AHEAD pictures before they are shown."""
         done = 0
         try:
             while True:
                 self._hear(utterance)
-                if utterance.flushed and not utterance.windows:
+                if utterance.flushed and not utterance.rows:
                     break
-                if not utterance.windows or len(utterance.rendered) >= AHEAD:
+                if not utterance.rows or len(utterance.rendered) >= AHEAD:
                     utterance.work.clear()
                     await utterance.work.wait()
                     continue
-                count = min(len(utterance.windows), REQUEST)
+                count = min(len(utterance.rows), REQUEST)
                 request = self._request(utterance, done, count)
                 done += count
                 if request is None:
                     continue
-                async for frames in self._bridge.stream(request, self._call()):
+                async for frames in self._bridge.stream(request, self._context.call(deadline_s=10.0)):
                     utterance.rendered.update((frame.index - utterance.base, frame.picture) for frame in frames)
                     utterance.drawn.set()
         except EngineError as error:
             logger.warning("face not rendered", extra={"code": error.code, "turn": self._context.turn.current})
 
     def _request(self, utterance: _Utterance, first: int, count: int) -> RenderRequest | None:
-        """Take the next windows; those whose pictures are not drawn are marked as held. None when none is drawn."""
+        """Take the next rows; those whose pictures are not drawn are marked as held. None when none is drawn."""
         utterance.still = utterance.still or self._still
         places: list[int] = []
-        windows: list[Windows] = []
+        rows: list[Floats] = []
         for place in range(first, first + count):
-            window = utterance.windows.popleft()
+            row = utterance.rows.popleft()
             if utterance.still or not self._in_step(place):
                 utterance.rendered[place] = HELD
             else:
                 places.append(place)
-                windows.append(window)
+                rows.append(row)
         utterance.drawn.set()
         if not places:
             return None
         indices = tuple(utterance.base + place for place in places)
-        return RenderRequest(indices, np.stack(windows), self._due_s(utterance, places[0]))
+        return RenderRequest(indices, np.stack(rows), self._due_s(utterance, places[0]))
 
     def _due_s(self, utterance: _Utterance, place: int) -> float:
         """When a picture is shown, if nobody pauses: what is spoken before it comes first."""
         before = sum(
-            max(earlier.n_windows - 1 - earlier.shown, 0)
+            max(earlier.n_rows - 1 - earlier.shown, 0)
             for earlier in self._utterances.values()
             if earlier.number < utterance.number
         )
         return self._clock() + (before + place - max(utterance.shown, 0)) / self._fps
-
-    def _call(self) -> Call:
-        return self._context.call(deadline_s=10.0)
 
     def _forget_before(self, segment: int) -> None:
         for number in [n for n in self._utterances if n < segment]:

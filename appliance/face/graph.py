@@ -1,7 +1,7 @@
-"""A face net's graph in, two graphs out: what depends on the picture alone, and the rest, which reads that from banks.
+"""A face net's graph in, its parts out: what the picture alone decides, what reads the mouth off the sound, the rest.
 
-The picture half is run once for each frame of an avatar's loop; its results are kept, one bank a tensor, and the other
-half takes them by frame number. No arithmetic is changed: what is drawn is what the whole net draws, bit for bit.
+The picture's part is run once for each frame of an avatar's loop; its results are kept, one bank a tensor, and the rest
+takes them by frame number. No arithmetic is changed: what is drawn is what the whole net draws.
 """
 
 from __future__ import annotations
@@ -79,6 +79,11 @@ def picture_half(model: Any, face: str, cut: Sequence[str]) -> Any:
     return Extractor(shape_inference.infer_shapes(model)).extract_model([face], list(cut))
 
 
+def sound_half(model: Any, mel: str, mouth: str) -> Any:
+    """The net from its sound input to the mouth parameters."""
+    return Extractor(shape_inference.infer_shapes(model)).extract_model([mel], [mouth])
+
+
 def packed(values: NDArray[np.float32]) -> NDArray[Any]:
     """The same values in a quarter of the space where they are all 255ths, as pieces of a picture are."""
     if values.size and values.min() >= 0 and values.max() <= 1:
@@ -88,16 +93,17 @@ def packed(values: NDArray[np.float32]) -> NDArray[Any]:
     return values
 
 
-def other_half(model: Any, mel: str, banks: Sequence[Bank], box: Box) -> Any:
-    """The net from the cut on: mel and frame numbers in, (B, height, width, 3) uint8 of the picture's box out.
+def other_half(model: Any, drive: str, banks: Sequence[Bank], box: Box) -> Any:
+    """The net from the cut on: what drives the mouth and frame numbers in, (B, height, width, 3) uint8 of the box out.
 
-    The second output is the sum of the box: not finite where the picture is not.
+    `drive` is the input or the tensor that the mouth is drawn from. The second output is the sum of the box: not finite
+    where the picture is not.
     """
     picture = model.graph.output[0].name
     cut = [bank.name for bank in banks]
-    half = Extractor(shape_inference.infer_shapes(model)).extract_model([mel, *cut], [picture])
+    half = Extractor(shape_inference.infer_shapes(model)).extract_model([drive, *cut], [picture])
     graph = half.graph
-    kept = [item for item in graph.input if item.name == mel]
+    kept = [item for item in graph.input if item.name == drive]
     del graph.input[:]
     graph.input.extend([*kept, helper.make_tensor_value_info(INDEX, TensorProto.INT64, ["batch"])])
     before: list[Any] = []

@@ -1,4 +1,4 @@
-"""A face net bound to one avatar's loop: frame numbers and mel windows in, finished mouths out.
+"""A face net bound to one avatar's loop: frame numbers and what drives the mouth in, finished mouths out.
 
 What the net makes of a frame alone is the same each time round: it is computed once and kept.
 """
@@ -16,6 +16,7 @@ from appliance.errors import AvatarError
 from appliance.face import graph
 from appliance.face.mel import N_MELS, WINDOW
 from appliance.face.net import BROKEN, CUDA, FaceNet
+from appliance.face.visemes import PARAMETERS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class LoopNet:
         Raises:
             AvatarError: the net cannot be run.
         """
-        self._mel = net.mel
+        self._mel, self._drive = net.mel, net.mouth or net.mel
+        self._listener = net.open(graph.sound_half(net.model, net.mel, net.mouth)) if net.mouth else None
         cut = graph.frontier(net.model, net.mel, net.face)
         banks = _banks(net, crops, cut, cache_mib * 2**20)
         if banks is None:
@@ -47,7 +49,7 @@ class LoopNet:
             banks = _banks(net, crops, [net.face], None)
             assert banks is not None
         try:
-            half = graph.other_half(net.model, net.mel, banks, box)
+            half = graph.other_half(net.model, self._drive, banks, box)
         except Exception as error:
             raise AvatarError("the face net cannot be divided", code="incompatible", hint="") from error
         self._session = net.open(half)
@@ -61,20 +63,41 @@ class LoopNet:
         self.cached_bytes = sum(bank.values.nbytes for bank in banks)
         """What is kept of the frames."""
 
-    def render(self, mels: Floats, indices: NDArray[np.int64]) -> Bytes:
+    @property
+    def takes_mouths(self) -> bool:
+        """Whether the mouth can be told instead of heard."""
+        return self._listener is not None
+
+    def listen(self, mels: Floats) -> Floats:
+        """What `render` takes, of mel windows (n, 80, 16) in [-4, 4]: the mouths, (n, 8), where the net has such.
+
+        Raises:
+            AvatarError: code inference-failed.
+        """
+        if self._listener is None or not len(mels):
+            return mels
+        try:
+            (mouths,) = self._listener.run(None, {self._mel: np.ascontiguousarray(mels[:, None], np.float32)})
+        except Exception as error:
+            raise AvatarError("the face net failed", code="inference-failed", hint=BROKEN) from error
+        return np.asarray(mouths, np.float32)
+
+    def render(self, drive: Floats, indices: NDArray[np.int64]) -> Bytes:
         """Draw the mouths of a batch: (B, height, width, 3) uint8 BGR, the net's picture cut to the box.
 
         Args:
-            mels: (B, 80, 16) in [-4, 4].
+            drive: (B, 8) mouth parameters in [0, 1]; for a net without, (B, 80, 16) mel windows in [-4, 4].
             indices: (B,) running frame indices; the loop is walked with them.
         Raises:
             AvatarError: wrong shapes or values that are not finite; code inference-failed where the runtime failed.
         """
         batch = len(indices)
-        if mels.shape != (batch, N_MELS, WINDOW) or not np.isfinite(mels).all():
-            raise AvatarError(f"the face net was given mel windows {mels.shape} or not finite", code="avatar-input")
+        wanted = (len(PARAMETERS),) if self.takes_mouths else (N_MELS, WINDOW)
+        if drive.shape != (batch, *wanted) or not np.isfinite(drive).all():
+            raise AvatarError(f"the face net was given {drive.shape} or what is not finite", code="avatar-input")
+        rows = drive if self.takes_mouths else drive[:, None]
         feeds: dict[str, Any] = {
-            self._mel: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(mels[:, None], np.float32)),
+            self._drive: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(rows, np.float32)),
             graph.INDEX: ort.OrtValue.ortvalue_from_numpy(np.asarray(indices, np.int64) % self.n_frames),
             **self._banks,
         }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from appliance.errors import AvatarError
 from appliance.face.graph import opset, supported
 from appliance.face.mel import N_MELS, WINDOW
+from appliance.face.visemes import PARAMETERS
 
 Floats = NDArray[np.float32]
 
@@ -44,6 +45,8 @@ class FaceNet:
         self._name, self._threads = path.name, threads
         self.mel, self.face, self.size = _inputs(self.model, path)
         self.metadata: dict[str, str] = {item.key: item.value for item in self.model.metadata_props}
+        self.mouth = _mouth(self.model, self.metadata, path)
+        """The tensor of mouth parameters, (B, 8), that it makes of the sound and draws; None for a net without."""
         self.window_offset_s = _offset(self.metadata, path)
         """Where the window of frame i starts, seconds from i / fps; 0 for nets that do not say, as in Wav2Lip."""
 
@@ -138,6 +141,16 @@ def _inputs(model: Any, path: Path) -> tuple[str, str, int]:
             hint="use a net with Wav2Lip's inputs",
         )
     return mel[0], face[0], sizes[0]
+
+
+def _mouth(model: Any, metadata: dict[str, str], path: Path) -> str | None:
+    """The tensor that the metadata names, if it holds our parameters in our order."""
+    if tuple(metadata.get("mouth_parameters", "").split()) != PARAMETERS:
+        return None
+    name = metadata.get("mouth_tensor", "")
+    if not any(name in node.output for node in model.graph.node):
+        raise AvatarError(f"{path.name} has no tensor {name!r}", code="incompatible", hint=BROKEN)
+    return name
 
 
 def _offset(metadata: dict[str, str], path: Path) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import cast
 
 from appliance.config import FaceConfig
 from appliance.context import Context
 from appliance.engine import Bridge, Limits
 from appliance.errors import AvatarError, BundleError
+from appliance.face import packs
 from appliance.face.generator import FaceGenerator
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 
@@ -24,7 +24,7 @@ def create(section: FaceConfig, context: Context) -> FaceGenerator:
     """
     files = dict(context.files)
     if section.avatar:
-        files["avatar"] = Path(section.avatar)
+        files["avatar"] = packs.find(section.avatar)
     for role in ("face", "avatar"):
         if role not in files:
             raise BundleError(f"the bundle has no model for the role {role}", code="not-found")

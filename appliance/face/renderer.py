@@ -1,4 +1,4 @@
-"""Mel windows of all sessions in, finished pictures out: the face's engine, which runs the net on batches."""
+"""What drives the mouths of all sessions in, finished pictures out: the face's engine, the net run in batches."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from appliance.face.compositor import Compositor
 from appliance.face.loop_net import LoopNet
 from appliance.face.mel import FLOOR, N_MELS, WINDOW, presence
 from appliance.face.net import FaceNet
+from appliance.face.visemes import PARAMETERS, departure
 
 Floats = NDArray[np.float32]
 
@@ -36,9 +37,9 @@ class RenderRequest:
     """A stretch of one visitor's speech."""
 
     indices: tuple[int, ...]
-    """The running frame index of each window; the avatar's loop is walked with it."""
-    windows: Floats
-    """(n, 80, 16) mel windows in [-4, 4], one a frame."""
+    """The running frame index of each row; the avatar's loop is walked with it."""
+    drive: Floats
+    """A row a frame: (n, 80, 16) mel windows in [-4, 4]; or, where the net takes them, (n, 8) mouths in [0, 1]."""
     due_s: float = 0.0
     """When the first one is shown, on the monotonic clock; 0 where all are wanted as soon as can be."""
 
@@ -59,6 +60,8 @@ class _Job:
 
     request: RenderRequest
     """What was asked."""
+    drive: Floats
+    """What the net draws it from."""
     strength: Floats
     """(n,) how much of the mouth is shown; 0 needs no net."""
     arrived: int
@@ -100,6 +103,12 @@ class FaceRenderer:
         assert self._net is not None, "load() comes first"
         return self._window_offset_s
 
+    @property
+    def takes_mouths(self) -> bool:
+        """Whether a request may tell mouths instead of sound."""
+        assert self._net is not None, "load() comes first"
+        return self._net.takes_mouths
+
     @cached_property
     def portrait(self) -> bytes:
         """The face at rest, PNG, for whoever shows it before the video comes."""
@@ -129,7 +138,8 @@ class FaceRenderer:
         """Run every batch size, so that the first visitor does not wait for allocations, and note what it takes."""
         compositor = self._compositor
         assert compositor is not None, "load() comes first"
-        silent = np.full((N_MELS, WINDOW), FLOOR, np.float32)
+        assert self._net is not None, "load() comes first"
+        (silent,) = self._net.listen(np.full((1, N_MELS, WINDOW), FLOOR, np.float32))
         for count in self._sizes:
             for _ in range(2):
                 started_s = self._clock()
@@ -168,7 +178,7 @@ class FaceRenderer:
         count = self._batch(ahead[0][0] - self._clock(), len(ahead))
         chosen = [(place, job) for _, _, place, job in ahead[:count]]
         try:
-            faces = self._draw([(job.request.indices[place], job.request.windows[place]) for place, job in chosen])
+            faces = self._draw([(job.request.indices[place], job.drive[place]) for place, job in chosen])
         except AvatarError as error:
             for _, job in chosen:
                 job.error = error
@@ -208,10 +218,10 @@ class FaceRenderer:
             job.done.append(RenderedFrame(index, compositor.idle(index)))
 
     def _draw(self, frames: list[tuple[int, Floats]]) -> NDArray[np.uint8]:
-        """Run the net on (index, window) pairs: (B, height, width, 3) uint8 BGR, what `blend` needs of its pictures."""
+        """Run the net on (index, row) pairs: (B, height, width, 3) uint8 BGR, what `blend` needs of its pictures."""
         net = self._net
         assert net is not None, "load() comes first"
-        return net.render(np.stack([window for _, window in frames]), np.array([index for index, _ in frames]))
+        return net.render(np.stack([row for _, row in frames]), np.array([index for index, _ in frames]))
 
     def _finish(self, job: _Job, place: int, face: NDArray[np.uint8]) -> None:
         compositor = self._compositor
@@ -222,13 +232,20 @@ class FaceRenderer:
 
     def begin(self, request: RenderRequest) -> _Job:
         """Put a request among those that `advance` draws for; for `Rendering` alone."""
-        if request.windows.shape != (len(request.indices), N_MELS, WINDOW):
-            message = f"{len(request.indices)} frames were asked for with windows {request.windows.shape}"
+        net = self._net
+        assert net is not None, "load() comes first"
+        told = net.takes_mouths and request.drive.ndim == 2
+        row = (len(PARAMETERS),) if told else (N_MELS, WINDOW)
+        if request.drive.shape != (len(request.indices), *row):
+            message = f"{len(request.indices)} frames were asked for with rows {request.drive.shape}"
             raise AvatarError(message, code="avatar-input")
-        if not np.isfinite(request.windows).all():
-            raise AvatarError("the windows hold values that are not finite", code="avatar-input")
+        if not np.isfinite(request.drive).all():
+            raise AvatarError("the rows hold values that are not finite", code="avatar-input")
         self._arrivals += 1
-        job = _Job(request, presence(request.windows), self._arrivals)
+        if told:
+            job = _Job(request, request.drive, departure(request.drive), self._arrivals)
+        else:
+            job = _Job(request, net.listen(request.drive), presence(request.drive), self._arrivals)
         self._jobs.append(job)
         return job
 

@@ -54,6 +54,8 @@ _EXPLAINED = 0.6
 at the 95th percentile, both at once 0.23 to 0.45 and 0.5 to 0.7."""
 _SURELY_EXPLAINED = 0.65
 """The same where no echo was heard so far: a visitor taken for one is not answered. Visitors had at most 0.63."""
+_HARDLY_EXPLAINED = 0.45
+"""Below this it is somebody else: nine visitors in ten, and no echo."""
 _LOOK_S = 0.1
 """Of sound in the microphone, while the avatar speaks, after which it is looked whether that is an echo: 2 ms."""
 _LIKELY = 2
@@ -167,6 +169,10 @@ class EchoCanceller(rtc.FrameProcessor[rtc.AudioFrame]):
         if own:
             self._cancel()
         return own
+
+    def heard_another(self) -> bool:
+        """Whether what was heard last is certainly not the avatar's own voice."""
+        return not self.listens or self._own_voice.explained() < _HARDLY_EXPLAINED
 
     @property
     def echo(self) -> bool:

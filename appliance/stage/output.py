@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from appliance.metrics import barge_ins
+from appliance.phoneme import Phoneme, carried
 from appliance.stage.captions import Captions
 from appliance.stage.playout import Chunk, Finished, Pcm16, Playout
 
@@ -30,8 +31,8 @@ class Face(Protocol):
         """(width, height) in pixels."""
         ...
 
-    def push(self, segment: int, pcm: Pcm16, rate_hz: int) -> None:
-        """Speech of an utterance, before it is heard: (n,) int16."""
+    def push(self, segment: int, pcm: Pcm16, rate_hz: int, phonemes: Sequence[Phoneme] = ()) -> None:
+        """Speech of an utterance, before it is heard: (n,) int16; with its phonemes where the voice knows them."""
         ...
 
     def flush(self, segment: int) -> None:
@@ -68,7 +69,7 @@ class SpeechOutput(io.AudioOutput):
         `captions`, where they are set, are told what is heard.
         """
         super().__init__(
-            label="face", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=rate_hz, next_in_chain=None
+            label="face", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=None, next_in_chain=None
         )
         self._face = face
         self._rate_hz = rate_hz
@@ -76,6 +77,7 @@ class SpeechOutput(io.AudioOutput):
         self._on_clear = on_clear
         self.captions: Captions | None = None
         self._playout = Playout(chunk_samples=rate_hz // fps)
+        self._resampler: rtc.AudioResampler | None = None
         self._unheard_s = 0.0
         self._announced = -1
         self._arrived = asyncio.Event()
@@ -102,12 +104,17 @@ class SpeechOutput(io.AudioOutput):
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
-        pcm = np.frombuffer(frame.data, np.int16).copy()
-        self._face.push(self._playout.push(pcm), pcm, self._rate_hz)
+        # LiveKit would make the rate ours as well, but drops what frames carry beside the sound.
+        segment = self._playout.push(self._resampled(frame))
+        self._face.push(segment, _samples(frame), frame.sample_rate, carried(frame))
         self._arrived.set()
 
     def flush(self) -> None:
         super().flush()
+        if self._resampler is not None:
+            for rest in self._resampler.flush():
+                self._playout.push(_samples(rest))
+            self._resampler = None
         segment = self._playout.flush()
         if segment is not None:
             self._face.flush(segment)
@@ -116,6 +123,7 @@ class SpeechOutput(io.AudioOutput):
         if not self._playout.pending:
             return
         barge_ins.inc()
+        self._resampler = None
         unheard = int(self._unheard_s * self._rate_hz)
         self._on_clear()
         self._face.clear()
@@ -159,3 +167,15 @@ class SpeechOutput(io.AudioOutput):
         self.on_playback_finished(
             playback_position=position_s, interrupted=ended.interrupted, synchronized_transcript=said
         )
+
+    def _resampled(self, frame: rtc.AudioFrame) -> Pcm16:
+        if frame.sample_rate == self._rate_hz:
+            return _samples(frame)
+        if self._resampler is None:
+            self._resampler = rtc.AudioResampler(frame.sample_rate, self._rate_hz)
+        pieces = [_samples(piece) for piece in self._resampler.push(frame)]
+        return np.concatenate(pieces) if pieces else np.empty(0, np.int16)
+
+
+def _samples(frame: rtc.AudioFrame) -> Pcm16:
+    return np.frombuffer(frame.data, np.int16).copy()

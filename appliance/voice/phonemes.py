@@ -6,25 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SILENCE = "_"
-"""Symbol of a pause."""
+from appliance.phoneme import SILENCE, Phoneme
 
 _STRESS = "ˈˌ"
 _LENGTH = "ːˑ"
 _SUPERSCRIPTS = "ʲʰʷˤ˞"
 _PAUSES = "^$_,.:;!?()\"'#-…—¿¡"
-
-
-@dataclass(frozen=True, slots=True)
-class PhonemeTime:
-    """One phoneme."""
-
-    symbol: str
-    """IPA with its length mark, without stress; `_` is a pause."""
-    start_s: float
-    """Seconds from the start of the sound it belongs to."""
-    end_s: float
-    """Seconds from the start of the sound it belongs to."""
 
 
 @dataclass(slots=True)
@@ -35,7 +22,7 @@ class _Span:
     """How long it sounds."""
 
 
-def phoneme_times(symbols: Sequence[str], n_samples: Sequence[int], rate_hz: int) -> tuple[PhonemeTime, ...]:
+def phoneme_times(symbols: Sequence[str], n_samples: Sequence[int], rate_hz: int) -> tuple[Phoneme, ...]:
     """Merge what is no sound of its own into the phonemes beside it.
 
     A stress mark's time goes to the vowel behind it, a length mark's and a diacritic's to the phoneme before it, a
@@ -78,12 +65,12 @@ def _append(spans: list[_Span], symbol: str, n_samples: float) -> None:
         spans.append(_Span(symbol, n_samples))
 
 
-def _times(spans: list[_Span], rate_hz: int) -> tuple[PhonemeTime, ...]:
-    times: list[PhonemeTime] = []
+def _times(spans: list[_Span], rate_hz: int) -> tuple[Phoneme, ...]:
+    times: list[Phoneme] = []
     at = 0.0
     for span in spans:
         end = at + span.n_samples
         if span.n_samples:
-            times.append(PhonemeTime(span.symbol, at / rate_hz, end / rate_hz))
+            times.append(Phoneme(span.symbol, at / rate_hz, end / rate_hz))
         at = end
     return tuple(times)

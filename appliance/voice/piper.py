@@ -17,9 +17,10 @@ from piper.const import BOS, EOS, PAD
 
 from appliance.config import VoiceConfig
 from appliance.errors import TTSError
+from appliance.phoneme import Phoneme
 from appliance.voice.cutting import pieces
 from appliance.voice.loudness import gain, levelled, onset
-from appliance.voice.phonemes import PhonemeTime, phoneme_times
+from appliance.voice.phonemes import phoneme_times
 from appliance.voice.prepared import Prepared
 from appliance.voice.speech import SpeechAudio, SpeechRequest
 from appliance.voice.text import CHARACTERS_MAX, parts, speakable
@@ -180,7 +181,7 @@ class PiperEngine:
         first = True
         for made in utterance.chunks:
             pcm = levelled(made, voice.gain)
-            times: tuple[PhonemeTime, ...] = ()
+            times: tuple[Phoneme, ...] = ()
             words: tuple[WordTime, ...] = ()
             if first:
                 symbols = [BOS, *phonemes, EOS]

@@ -24,8 +24,8 @@ from appliance.bundles.manifest import cache
 from appliance.clock import monotonic
 from appliance.engine import TurnId
 from appliance.errors import EngineError
+from appliance.phoneme import Phoneme
 from appliance.voice.cutting import pieces
-from appliance.voice.phonemes import PhonemeTime
 from appliance.voice.speech import Pcm16, SpeechAudio, SpeechRequest, pcm16
 from appliance.voice.words import WordTime
 
@@ -45,7 +45,7 @@ class _Clip:
 
     pcm: Pcm16
     rate_hz: int
-    phonemes: tuple[PhonemeTime, ...]
+    phonemes: tuple[Phoneme, ...]
     words: tuple[WordTime, ...]
 
 
@@ -153,12 +153,12 @@ def _key(identity: str, text: str) -> str:
 
 
 def _joined(chunks: list[SpeechAudio]) -> _Clip:
-    phonemes: list[PhonemeTime] = []
+    phonemes: list[Phoneme] = []
     words: list[WordTime] = []
     n_samples, at_s = 0, 0.0
     for chunk in chunks:
         at_s = n_samples / chunk.rate_hz
-        phonemes += [PhonemeTime(p.symbol, p.start_s + at_s, p.end_s + at_s) for p in chunk.phonemes]
+        phonemes += [Phoneme(p.symbol, p.start_s + at_s, p.end_s + at_s) for p in chunk.phonemes]
         words += [WordTime(w.text, w.start_s + at_s, w.end_s + at_s) for w in chunk.words]
         n_samples += len(chunk.pcm)
     return _Clip(
@@ -187,7 +187,7 @@ def _decoded(data: bytes) -> _Clip:
     return _Clip(
         np.frombuffer(content[4 + n_head :], "<i2").astype(np.int16),
         int(times["rate_hz"]),
-        tuple(PhonemeTime(str(symbol), float(start), float(end)) for symbol, start, end in times["phonemes"]),
+        tuple(Phoneme(str(symbol), float(start), float(end)) for symbol, start, end in times["phonemes"]),
         tuple(WordTime(str(text), float(start), float(end)) for text, start, end in times["words"]),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.engine import TurnId
-from appliance.voice.phonemes import PhonemeTime
+from appliance.phoneme import Phoneme
 from appliance.voice.words import WordTime
 
 Samples = npt.NDArray[np.float32]
@@ -35,7 +35,7 @@ class SpeechAudio:
     """(n,) float32 in [-1, 1], mono; may be empty where the text ends in what is not spoken."""
     rate_hz: int
     """Samples a second."""
-    phonemes: tuple[PhonemeTime, ...]
+    phonemes: tuple[Phoneme, ...]
     """What sounds when in the clause, from the start of this `pcm`; empty when the voice has no timing."""
     words: tuple[WordTime, ...]
     """The clause's words as written, from the start of this `pcm`; all words of a request add up to its text."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from appliance.evaluation.microphone import Recording, read
-from appliance.evaluation.pauses import paused
+from appliance.evaluation.pauses import fluent, paused
 from appliance.evaluation.timeline import RATE_HZ, Pcm16, audible
 
 
@@ -47,6 +47,11 @@ def test_the_pause_sounds_like_the_room() -> None:
     assert made.pause is not None
     middle = made.pcm[made.pause[0] + RATE_HZ // 4 : made.pause[1] - RATE_HZ // 4].astype(float)
     assert 8 < float(np.std(middle)) < 40
+
+
+@pytest.mark.parametrize(("gap_s", "without"), [(0.06, True), (0.3, True), (0.5, False)])
+def test_who_pauses_by_himself_is_known(gap_s: float, without: bool) -> None:
+    assert fluent(Recording("question", words(0.4, 0.5, gap_s=gap_s))) is without
 
 
 def test_a_real_question_is_heard_in_two_parts(data: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import AvatarError
 from appliance.face.avatar import load_avatar, portrait
+from appliance.face.ruler import N_WEIGHTS
 from tests.models import generate
 
 TINY = generate.HERE / "tiny.avatar"
@@ -126,6 +127,28 @@ def _rehashed(files: dict[str, bytes]) -> dict[str, bytes]:
     card = files["card.toml"].decode().split("[files]")[0]
     hashes = [f'"{k}" = "{hashlib.sha256(v).hexdigest()}"' for k, v in files.items() if k != "card.toml"]
     return {**files, "card.toml": "\n".join([card, "[files]", *hashes]).encode()}
+
+
+def test_a_ruler_is_read_where_there_is_one(tmp_path: Path) -> None:
+    assert load_avatar(TINY).ruler is None
+    weights = np.arange(N_WEIGHTS, dtype=np.float32)
+    np.save(tmp_path / "ruler.npy", weights)
+    content = (tmp_path / "ruler.npy").read_bytes()
+    made = generate.avatar_files(ruler=content)
+    avatar = load_avatar(unpacked(made, tmp_path))
+    assert avatar.ruler is not None
+    assert np.array_equal(avatar.ruler.weights, weights)
+
+
+@pytest.mark.parametrize(
+    "weights", [np.zeros(5, np.float32), np.zeros(N_WEIGHTS), np.full(N_WEIGHTS, np.nan, np.float32), np.array([None])]
+)
+def test_a_ruler_that_does_not_fit_is_refused(tmp_path: Path, weights: np.ndarray) -> None:
+    np.save(tmp_path / "ruler.npy", weights, allow_pickle=True)
+    made = generate.avatar_files(ruler=(tmp_path / "ruler.npy").read_bytes())
+    with pytest.raises(AvatarError, match="ruler") as caught:
+        load_avatar(unpacked(made, tmp_path))
+    assert caught.value.code == "incompatible"
 
 
 def test_the_portrait_is_the_first_frame() -> None:

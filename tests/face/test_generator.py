@@ -15,6 +15,7 @@ from appliance.errors import AvatarError
 from appliance.face.generator import AHEAD, FaceGenerator
 from appliance.face.renderer import RenderedFrame, RenderRequest
 from appliance.metrics import frames_late
+from appliance.phoneme import Phoneme
 
 RATE = 24_000
 CHUNK = RATE // 25
@@ -61,7 +62,7 @@ def avatar() -> SimpleNamespace:
 @pytest.fixture
 async def face() -> AsyncIterator[tuple[FaceGenerator, FakeBridge]]:
     bridge = FakeBridge()
-    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08)
+    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08, takes_mouths=True)
     context = Context(Engines(), {}, SimpleNamespace(name="nobody"))  # type: ignore[arg-type]
     generator = FaceGenerator(renderer, bridge, context, fps=25, clock=lambda: 50.0)  # type: ignore[arg-type]
     yield generator, bridge
@@ -83,6 +84,23 @@ async def test_every_chunk_gets_its_own_picture(face: tuple[FaceGenerator, FakeB
         shown.append(generator.frame((0, index))[0])
     assert shown == list(range(1, 21)), "the first picture follows the idle one, and none is left out"
     assert [i for request in bridge.requests for i in request.indices] == list(range(1, 21))
+
+
+async def test_a_mouth_that_is_known_is_told_and_not_heard(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    generator.push(0, speech(10), RATE, [Phoneme("m", 0.0, 0.08), Phoneme("ɑ", 0.08, 0.3)])
+    generator.push(0, speech(10), RATE, [Phoneme("_", 0.3, 0.8)])
+    generator.flush(0)
+    await generator.wait(0, 19)
+    mouths = np.concatenate([request.drive for request in bridge.requests])
+    assert mouths.shape == (20, 8)
+    assert mouths[1, 7] > 0.8, "pressed for the /m/"
+    assert mouths[5, 0] > 0.5, "open for the /a/"
+    assert mouths[15].max() == pytest.approx(0, abs=0.01), "at rest in the pause"
+    generator.push(1, speech(5), RATE)
+    generator.flush(1)
+    await generator.wait(1, 4)
+    assert bridge.requests[-1].drive.shape == (5, 80, 16), "a voice that tells nothing is listened to"
 
 
 async def test_the_head_goes_on_from_idle_to_speech_and_back(face: tuple[FaceGenerator, FakeBridge]) -> None:

@@ -42,6 +42,29 @@ def test_it_draws_what_the_net_draws(cache_mib: int) -> None:
         assert np.array_equal(bound.render(mels, indices), whole(net, mels, indices))
 
 
+@pytest.mark.parametrize("cache_mib", [256, 0])
+def test_a_mouth_is_heard_or_told(tmp_path: Path, cache_mib: int) -> None:
+    net = FaceNet(generate.grey_mouth(tmp_path / "net.onnx", mouths=True))
+    bound = LoopNet(net, CROPS, BOX, cache_mib=cache_mib)
+    assert bound.takes_mouths
+    indices = np.arange(5)
+    mels = windows(5)
+    mouths = bound.listen(mels)
+    assert mouths.shape == (5, 8)
+    assert np.allclose(mouths[:, 0], [0, 0.25, 0.5, 0.75, 1])
+    assert np.array_equal(bound.render(mouths, indices), whole(net, mels, indices))
+    with pytest.raises(AvatarError):
+        bound.render(mels, indices)
+
+
+def test_a_tensor_of_mouths_that_is_not_there_is_told(tmp_path: Path) -> None:
+    told = {"mouth_tensor": "nowhere"}
+    with pytest.raises(AvatarError, match="'nowhere'"):
+        FaceNet(generate.grey_mouth(tmp_path / "net.onnx", mouths=True, metadata=told))
+    other = {"mouth_parameters": "open round"}
+    assert FaceNet(generate.grey_mouth(tmp_path / "other.onnx", mouths=True, metadata=other)).mouth is None
+
+
 def test_pieces_of_pictures_are_kept_as_bytes() -> None:
     bound = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=0)
     assert bound.cached_bytes == FRAMES * 6 * SIZE * SIZE

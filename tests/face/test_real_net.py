@@ -13,7 +13,8 @@ from appliance.face.loop_net import face_input
 from appliance.face.mel import mel_windows
 from appliance.face.net import FaceNet
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
-from appliance.face.training.visemes import PARAMETERS, SILENCE, Phone, tracks
+from appliance.face.visemes import PARAMETERS, tracks
+from appliance.phoneme import SILENCE, Phoneme
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def opened(renderer: FaceRenderer, frames: list[RenderedFrame]) -> np.ndarray:
     return np.array(differences)
 
 
-def spoken(models: Path, text: str) -> tuple[np.ndarray, list[Phone]]:
+def spoken(models: Path, text: str) -> tuple[np.ndarray, list[Phoneme]]:
     """A sentence by the shipped voice with its timed phonemes, at 16 kHz, half a second of silence at both ends."""
     piper = pytest.importorskip("piper")
     path = models / "voice" / "en_US-joe-medium.onnx"
@@ -72,11 +73,11 @@ def spoken(models: Path, text: str) -> tuple[np.ndarray, list[Phone]]:
         pytest.skip(f"no voice at {path}: run `appliance models fetch`")
     voice = piper.PiperVoice.load(path, include_alignments=True)
     (chunk,) = voice.synthesize(text, include_alignments=True)
-    phones, at = list[Phone](), 0.5
+    phones, at = list[Phoneme](), 0.5
     for label in chunk.phoneme_alignments:
         seconds = label.num_samples / chunk.sample_rate
         symbol = label.phoneme if label.phoneme.isalpha() and label.phoneme not in "ˈˌː" else SILENCE
-        phones.append(Phone(symbol, at, at + seconds))
+        phones.append(Phoneme(symbol, at, at + seconds))
         at += seconds
     pcm = chunk.audio_float_array
     length = round(len(pcm) * 16000 / chunk.sample_rate)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from appliance.phoneme import Phoneme
 
 
 class FakeFace:
@@ -15,13 +19,15 @@ class FakeFace:
         self.cleared = 0
         self.closed = False
         self.fps = 25
+        self.phonemes: list[Phoneme] = []
         self.still = False
 
     @property
     def size(self) -> tuple[int, int]:
         return 16, 16
 
-    def push(self, segment: int, pcm: np.ndarray, rate_hz: int) -> None:
+    def push(self, segment: int, pcm: np.ndarray, rate_hz: int, phonemes: Sequence[Phoneme] = ()) -> None:
+        self.phonemes += phonemes
         self.pushed[segment] = self.pushed.get(segment, 0) + len(pcm)
 
     def flush(self, segment: int) -> None:

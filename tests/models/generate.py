@@ -18,14 +18,19 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from appliance.face.visemes import PARAMETERS
+
 HERE = Path(__file__).parent
 SIZE = 64
 WIDTH, HEIGHT, FRAMES, FPS = 96, 80, 6, 25
 BOX = (16, 8, SIZE)
 
 
-def grey_mouth(path: Path, *, metadata: dict[str, str] | None = None, size: int = SIZE) -> Path:
-    """Write the net: below the middle, out = reference + (0.5 - reference) * clip(mean(mel) / 8 + 0.5, 0, 1)."""
+def grey_mouth(path: Path, *, metadata: dict[str, str] | None = None, size: int = SIZE, mouths: bool = False) -> Path:
+    """Write the net: below the middle, out = reference + (0.5 - reference) * clip(mean(mel) / 8 + 0.5, 0, 1).
+
+    With mouths that share is what its first mouth parameter tells.
+    """
     constants = {
         "zero": np.array([0], np.int64),
         "three": np.array([3], np.int64),
@@ -39,11 +44,18 @@ def grey_mouth(path: Path, *, metadata: dict[str, str] | None = None, size: int 
         "low": np.array(0.0, np.float32),
         "high": np.array(1.0, np.float32),
     }
+    if mouths:
+        constants |= {
+            "eight": np.full((1, 8), 1.0, np.float32),
+            "flat": np.array([-1, 1], np.int64),
+            "square": np.array([-1, 1, 1, 1], np.int64),
+            "one": np.array([1], np.int64),
+        }
     nodes = [
         helper.make_node("ReduceMean", ["mel"], ["mean"], axes=[1, 2, 3], keepdims=1),
         helper.make_node("Mul", ["mean", "eighth"], ["scaled"]),
         helper.make_node("Add", ["scaled", "middle"], ["raised"]),
-        helper.make_node("Clip", ["raised", "low", "high"], ["loud"]),
+        *(_through_mouths() if mouths else [helper.make_node("Clip", ["raised", "low", "high"], ["loud"])]),
         helper.make_node("Slice", ["face", "zero", "three", "channel"], ["target"]),
         helper.make_node("Slice", ["target", "zero", "half", "row"], ["upper"]),
         helper.make_node("Slice", ["face", "three", "six", "channel"], ["reference"]),
@@ -64,11 +76,22 @@ def grey_mouth(path: Path, *, metadata: dict[str, str] | None = None, size: int 
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    if metadata:
-        helper.set_model_props(model, metadata)
+    told = {"mouth_tensor": "parameters", "mouth_parameters": " ".join(PARAMETERS)} if mouths else {}
+    if metadata or told:
+        helper.set_model_props(model, told | (metadata or {}))
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+def _through_mouths() -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Clip", ["raised", "low", "high"], ["clipped"]),
+        helper.make_node("Reshape", ["clipped", "flat"], ["level"]),
+        helper.make_node("Mul", ["level", "eight"], ["parameters"]),
+        helper.make_node("Slice", ["parameters", "zero", "one", "channel"], ["jaw"]),
+        helper.make_node("Reshape", ["jaw", "square"], ["loud"]),
+    ]
 
 
 def frames() -> list[np.ndarray]:
@@ -105,13 +128,15 @@ def mask() -> np.ndarray:
     return np.clip(255 * 2 * (1 - distance), 0, 255).astype(np.uint8)
 
 
-def avatar_files(**card: object) -> dict[str, bytes]:
-    """The four files of the tiny pack; card overrides what card.toml says."""
+def avatar_files(ruler: bytes | None = None, **card: object) -> dict[str, bytes]:
+    """The four files of the tiny pack, and a ruler where one is given; card overrides what card.toml says."""
     files = {
         "frames.mp4": film(frames()),
         "boxes.json": json.dumps([list(BOX)]).encode(),
         "mask.png": cv2.imencode(".png", mask())[1].tobytes(),
     }
+    if ruler is not None:
+        files["ruler.npy"] = ruler
     values: dict[str, object] = {
         "format": 1,
         "name": "tiny",

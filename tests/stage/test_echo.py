@@ -81,8 +81,9 @@ def _in_a_room(voice: np.ndarray, seconds: float = 0.5) -> np.ndarray:
     return wet / np.abs(wet).max() * 0.1
 
 
-def _noticed(played: np.ndarray, heard: np.ndarray, gap_s: float) -> bool:
-    """Whether it takes what it hears, after a second of silence, for its own voice, whenever it is asked."""
+def _noticed(played: np.ndarray, heard: np.ndarray, gap_s: float) -> tuple[bool, bool]:
+    """Whether it takes what it hears, after a second of silence, for its own voice, whenever it is asked; and whether,
+    at the end, for certainly another's."""
     canceller = EchoCanceller(PLAYED_HZ)
     silence = np.zeros(int(gap_s * 8_000))
     own, mic = np.concatenate([silence, played]), np.concatenate([silence, heard])
@@ -92,17 +93,17 @@ def _noticed(played: np.ndarray, heard: np.ndarray, gap_s: float) -> bool:
         canceller.play(pcm[i * 480 : (i + 1) * 480])
         canceller._process(rtc.AudioFrame(frames[i * 320 : (i + 1) * 320].tobytes(), HEARD_HZ, 1, 320))
         noticed = noticed or canceller.heard_itself()
-    return noticed
+    return noticed, canceller.heard_another()
 
 
 def test_half_a_second_of_its_own_voice_through_a_room_is_known_for_that() -> None:
     voice = np.concatenate([_voice(0.5), np.zeros(3_200)])
-    assert _noticed(voice, _in_a_room(voice), 1.0)
+    assert _noticed(voice, _in_a_room(voice), 1.0) == (True, False)
 
 
 def test_a_visitor_who_speaks_at_the_same_time_is_not() -> None:
     voice, visitor = (np.concatenate([_voice(0.5, seed=seed), np.zeros(3_200)]) for seed in (0, 1))
-    assert not _noticed(voice, visitor * 0.5, 1.0)
+    assert _noticed(voice, visitor * 0.5, 1.0) == (False, True)
 
 
 def test_silence_that_was_thrown_away_does_not_shift_what_is_compared() -> None:

@@ -6,8 +6,10 @@ import asyncio
 
 import numpy as np
 from livekit import rtc
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 from livekit.agents.voice.io import PlaybackFinishedEvent
 
+from appliance.phoneme import Phoneme, SpokenWord
 from appliance.stage.output import SpeechOutput
 from tests.fakes.face import FakeFace
 
@@ -42,6 +44,21 @@ async def test_a_whole_utterance_is_reported_when_it_was_heard() -> None:
     assert finished == [], "handed out is not heard"
     await asyncio.wait_for(output.wait_for_playout(), 2)
     assert finished[0].playback_position == 0.2 and not finished[0].interrupted
+
+
+async def test_sound_of_another_rate_is_played_at_ours_and_its_phonemes_reach_the_face() -> None:
+    output, face, _, _ = make()
+    assert output.sample_rate is None, "LiveKit would make it ours, and drop what the frames carry"
+    word = SpokenWord("home", 0.0, 0.4, (Phoneme("h", 0.0, 0.1), Phoneme("m", 0.3, 0.4)))
+    for n, words in enumerate(([word], [], [TimedString("stay", start_time=0.4)])):
+        frame = rtc.AudioFrame(np.full(4410, 1000, np.int16).tobytes(), 22_050, 1, 4410)
+        frame.userdata[USERDATA_TIMED_TRANSCRIPT] = words
+        await output.capture_frame(frame)
+        assert face.pushed == {0: 4410 * (n + 1)}, "as it came"
+    output.flush()
+    assert face.phonemes == list(word.phonemes)
+    played = [output.take(queued_s=0.0) for _ in range(16)]
+    assert [chunk is not None for chunk in played] == [True] * 15 + [False]
 
 
 async def test_barge_in_reports_only_what_was_heard() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.voice.phonemes import SILENCE, PhonemeTime, phoneme_times
+from appliance.phoneme import SILENCE, Phoneme
+from appliance.voice.phonemes import phoneme_times
 
 
 def spans(symbols: str, n_samples: list[int]) -> list[tuple[str, float]]:
@@ -45,9 +46,9 @@ def test_ends_and_punctuation_are_pauses() -> None:
 
 def test_times_are_seconds() -> None:
     assert phoneme_times(["^", "m", "$"], [220, 441, 220], 22_050) == (
-        PhonemeTime(SILENCE, 0.0, 220 / 22_050),
-        PhonemeTime("m", 220 / 22_050, 661 / 22_050),
-        PhonemeTime(SILENCE, 661 / 22_050, 881 / 22_050),
+        Phoneme(SILENCE, 0.0, 220 / 22_050),
+        Phoneme("m", 220 / 22_050, 661 / 22_050),
+        Phoneme(SILENCE, 661 / 22_050, 881 / 22_050),
     )
 
 

@@ -21,8 +21,8 @@ from appliance.ears.plugin import samples
 from appliance.ears.whisper import Utterance, WhisperEngine
 from appliance.engine import TurnId
 from appliance.errors import TTSError
+from appliance.phoneme import SILENCE
 from appliance.voice.loudness import gain
-from appliance.voice.phonemes import SILENCE
 from appliance.voice.piper import PiperEngine, voice_rate_hz
 from appliance.voice.speech import SpeechAudio, SpeechRequest
 from tests.models.vits import write_vits

@@ -20,6 +20,7 @@ from appliance.context import Context, Engines
 from appliance.engine import Bridge, SessionId, TurnId
 from appliance.errors import BundleError, TTSError
 from appliance.personas.persona import load
+from appliance.phoneme import Phoneme, carried
 from appliance.voice.cutting import pieces
 from appliance.voice.plugin import PiperTTS, create, prepare_speech
 from appliance.voice.prepared import Prepared
@@ -129,6 +130,18 @@ async def test_words_come_with_their_times_and_before_their_sound(box: Box) -> N
         for word in frame.userdata.get(USERDATA_TIMED_TRANSCRIPT, []):
             assert cast("float", word.start_time) >= heard_s - 1e-6
         heard_s += frame.duration
+
+
+async def test_phonemes_come_once_with_the_clause_that_they_are_of(box: Box) -> None:
+    frames, _ = await reply(box.plugin(FakePiper()), "Hello there. ", "How are you?")
+    phonemes, heard_s = list[Phoneme](), 0.0
+    for frame in frames:
+        phonemes += carried(frame)
+        heard_s += frame.duration
+        assert phonemes[-1].end_s >= heard_s - 0.1 - 0.0116, "no sound without its phonemes"
+    assert "".join(phoneme.symbol for phoneme in phonemes) == "hellotherehowareyou"
+    starts = [phoneme.start_s + 0.0116 for phoneme in phonemes]
+    assert starts == pytest.approx(np.arange(19) / 10, abs=1e-3), "Piper's labels lie one hop late"
 
 
 @pytest.mark.parametrize("written", [(), ("",), (" \n",), ("...",), ("🙂",)])

@@ -14,6 +14,7 @@ MEASUREMENTS = {
     "churn": "what visits leave behind: memory, threads, descriptors",
     "tts": "first sound, speed and samples of the voice",
     "face": "a frame of the face, and its share of a core",
+    "lipsync": "lips against phonemes, read off the finished pictures",
     "stt": "speech to words: time and word error rate",
 }
 

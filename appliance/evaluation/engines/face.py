@@ -27,6 +27,7 @@ from appliance.evaluation.engines.plain_face import PlainFace
 from appliance.evaluation.engines.published import core_share, speak, stage
 from appliance.evaluation.questions import of_persona
 from appliance.evaluation.timeline import RATE_HZ as RECORDED_HZ
+from appliance.face import packs
 from appliance.face.mel import RATE_HZ as MEL_HZ
 from appliance.face.mel import mel_windows, presence
 from appliance.face.renderer import FaceRenderer, RenderRequest
@@ -100,7 +101,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
         AgentError: a model, the livekit-server or the room failed.
     """
     config = dataclasses.replace(config, face=dataclasses.replace(config.face, threads=1))
-    files = dict(paths) | ({"avatar": Path(config.face.avatar)} if config.face.avatar else {})
+    files = dict(paths) | ({"avatar": packs.find(config.face.avatar)} if config.face.avatar else {})
     context = Context(Engines(), files, load(config.session.persona), SessionId("bench"))
     progress("preparing speech")
     recordings = await asyncio.to_thread(of_persona, context.persona, paths["voice"], _RECORDINGS)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from appliance.face.mel import FLOOR, MELS_PER_S, N_MELS, WINDOW, mel_spectrogram
 from appliance.face.training.noise import clips
 from appliance.face.training.speech import Speech, corpus
-from appliance.face.training.visemes import PARAMETERS, tracks
+from appliance.face.visemes import PARAMETERS, tracks
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from appliance.face.net import FaceNet
 from appliance.face.training.audio_net import AudioNet
 from appliance.face.training.generator import Generator, TalkingFace
 from appliance.face.training.speech import SENTENCES
+from appliance.face.visemes import PARAMETERS
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,10 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
         "mel_range": "-4 4",
         "face_range": "0 1",
         "colour_order": "BGR",
+        "mouth_tensor": [name for node in model.graph.node if node.name.startswith("/audio/") for name in node.output][
+            -1
+        ],
+        "mouth_parameters": " ".join(PARAMETERS),
         "licence": "Apache-2.0",
         "sentences_sha256": hashlib.sha256(SENTENCES.read_bytes()).hexdigest(),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,35 +14,14 @@ from appliance.face.avatar import load_avatar
 from appliance.face.compositor import Compositor
 from appliance.face.mel import mel_windows
 from appliance.face.net import FaceNet
-from appliance.face.training.idle import pose_at
-from appliance.face.training.look import HOUSE, Look, Pose
-from appliance.face.training.pack import LOOP
-from appliance.face.training.rig import CROP, Portrait
 from appliance.face.training.speech import Espeak, Speech, with_piper
-from appliance.face.training.visemes import tracks
+from appliance.face.visemes import aperture, tracks
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
 FPS = 25
-HELD_OUT = (
-    "The clinic is open from eight in the morning until six in the evening.",
-    "You can park behind the building, and the first hour is free.",
-    "My name is Sam, and I am happy to help you find your way.",
-    "Please bring your insurance card and any letters from your family doctor.",
-    "Vaccinations are given every Thursday afternoon on the second floor.",
-    "I do not know that, but a colleague at the desk will certainly help.",
-    "Above all, we hope that you feel welcome and comfortable here.",
-    "The bus to the station stops opposite the main entrance.",
-    "Nothing that you tell me leaves this room.",
-    "Perhaps you would prefer to speak to one of my human colleagues?",
-    "We measure, we listen, and then we make a plan together.",
-    "Those brushes and shoes were washed in the big zinc basin.",
-    "Ravi and Olga waved from the balcony above the pool.",
-    "It may be a bumpy ride, so keep both hands on the bar.",
-    "Wait a moment while I look for a free room.",
-    "Good evening! What would you like to know?",
-)
+HELD_OUT = tuple(Path(__file__).with_name("held_out.txt").read_text(encoding="utf-8").splitlines())
 """None of them is in sentences.txt."""
 KINDS = ("joe", "pitched", "espeak")
 """Who speaks them, see `spoken`."""
@@ -69,11 +47,6 @@ class Figures:
     """Share of frames that the teacher holds plainly open and the net closes."""
     silence: float
     """Mean aperture in the pauses around the sentences."""
-
-
-def aperture(params: Floats) -> Floats:
-    """How far the lips are apart, (n,), as the drawing has it."""
-    return (params[:, 0] + 0.15 * params[:, 3]) * (1 - params[:, 7]) * (1 - 0.4 * params[:, 4])
 
 
 def spoken(voice_path: Path, kind: str) -> list[Speech]:
@@ -130,40 +103,19 @@ def _lag(read: Floats, wanted: Floats) -> float:
     return best - 5 + 0.5 * float((left - right) / (left - 2 * middle + right))
 
 
-def meter(look: Look, pose: Pose, seed: int = 4) -> Callable[[Pixels], float]:
-    """Fit a ruler that reads the aperture from a picture's pixels, on the teacher's pictures of this look and pose."""
-    pick = np.random.default_rng(seed)
-    portrait = Portrait(look, pose, box=CROP)
-    params = pick.random((500, 8)).astype(np.float32)
-    params[:, 7] *= params[:, 7] > 0.5
-    params[:, 4] *= params[:, 4] > 0.7
-    params[:80, 0] *= 0.2
-    pictures = np.stack([_features(portrait.draw(row)) for row in params])
-    mean = pictures.mean(0)
-    matrix = pictures - mean
-    target = aperture(params)
-    kernel = matrix @ matrix.T + 2.0 * np.eye(len(matrix))
-    weights = matrix.T @ np.linalg.solve(kernel, target - target.mean())
-    return lambda picture: float((_features(picture) - mean) @ weights + target.mean())
-
-
-def _features(picture: Pixels) -> Floats:
-    mouth = picture[96:172, 56:136].astype(np.float32) / 255
-    return mouth.reshape(19, 4, 20, 4, 3).mean((1, 3)).ravel()
-
-
 def measure(net_path: Path, avatar_path: Path, voice_path: Path) -> dict[str, Figures]:
     """Speak the held-out sentences through the finished net on the avatar, and read the lips from its pixels."""
-    net = FaceNet(net_path)
-    compositor = Compositor(load_avatar(avatar_path))
-    read = meter(HOUSE, pose_at(0, LOOP, FPS))
+    net, avatar = FaceNet(net_path), load_avatar(avatar_path)
+    assert avatar.ruler is not None, "packs that are built here have one"
+    compositor = Compositor(avatar)
+    rest = compositor.crop(0, net.size)
     found: dict[str, Figures] = {}
     for kind in KINDS:
         pairs: list[tuple[Floats, Floats]] = []
         for speech in spoken(voice_path, kind):
             faces = draw(net, compositor, windows(speech, net.window_offset_s))
             wanted = aperture(teacher(speech, len(faces)))
-            pairs.append((np.array([read(face) for face in faces], np.float32), wanted))
+            pairs.append((avatar.ruler.read(faces, np.broadcast_to(rest, faces.shape)), wanted))
         found[kind] = figures(pairs)
     return found
 

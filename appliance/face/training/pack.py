@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import logging
-import zipfile
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,17 +15,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.face.avatar import BOXES, CARD, FORMAT, FRAMES, MASK
+from appliance.face import packs
+from appliance.face.avatar import BOXES, CARD, FORMAT, FRAMES, MASK, RULER
+from appliance.face.ruler import Ruler
 from appliance.face.training.idle import pose_at
 from appliance.face.training.look import Look
 from appliance.face.training.rig import CROP, REST, Portrait, scene
 from appliance.face.training.scene import SIZE
+from appliance.face.visemes import PARAMETERS, aperture
 
 logger = logging.getLogger(__name__)
 
 FPS = 25
 LOOP = 200
 """Frames: 8 s, 79 MB once decoded."""
+_POSES = 10
+"""Of the loop, in which the ruler is fitted."""
 Pixels = NDArray[np.uint8]
 
 
@@ -35,18 +39,46 @@ def build(out: Path, look: Look, *, name: str, net: str) -> Path:
     background = scene(look)
     pictures = [Portrait(look, pose_at(frame, LOOP, FPS), background=background).draw(REST) for frame in range(LOOP)]
     mask = cv2.imencode(".png", feathered(CROP[2]))[1].tobytes()
-    files = {FRAMES: encode(pictures), BOXES: json.dumps([list(CROP)]).encode(), MASK: mask}
+    weights = io.BytesIO()
+    np.save(weights, ruler(look).weights)
+    files = {
+        FRAMES: encode(pictures),
+        BOXES: json.dumps([list(CROP)]).encode(),
+        MASK: mask,
+        RULER: weights.getvalue(),
+    }
     hashes = "".join(f'"{key}" = "{hashlib.sha256(data).hexdigest()}"\n' for key, data in files.items())
     card = (
         f'format = {FORMAT}\nname = "{name}"\nwidth = {SIZE}\nheight = {SIZE}\nfps = {FPS}\nframes = {LOOP}\n'
         f'licence = "Apache-2.0"\nauthor = "The avatar appliance"\nnet = "{net}"\n'
         f'ai_label = "This face is drawn and moved by software."\n\n[files]\n{hashes}'
     )
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as pack:
-        for key, data in {CARD: card.encode(), **files}.items():
-            pack.writestr(zipfile.ZipInfo(key, (2026, 1, 1, 0, 0, 0)), data)
+    packs.write({CARD: card.encode(), **files}, out)
     logger.info("avatar written", extra={"path": str(out), "bytes": out.stat().st_size})
     return out
+
+
+def ruler(look: Look, seed: int = 4) -> Ruler:
+    """Fit a ruler to drawings of this look, in poses of its loop."""
+    pick = np.random.default_rng(seed)
+    faces, rests, mouths = list[Pixels](), list[Pixels](), list[NDArray[np.float32]]()
+    for frame in np.linspace(0, LOOP, _POSES, endpoint=False).astype(int).tolist():
+        portrait = Portrait(look, pose_at(frame, LOOP, FPS), box=CROP)
+        rest = portrait.draw(REST)
+        for mouth in _some_mouths(pick):
+            faces.append(portrait.draw(mouth))
+            rests.append(rest)
+            mouths.append(mouth)
+    return Ruler.fit(np.stack(faces), np.stack(rests), aperture(np.stack(mouths)))
+
+
+def _some_mouths(pick: np.random.Generator) -> NDArray[np.float32]:
+    """(100, 8): all kinds, pressed and tucked ones as often as in speech, a third of them nearly closed."""
+    mouths = pick.random((100, len(PARAMETERS))).astype(np.float32)
+    mouths[:, PARAMETERS.index("press")] *= pick.random(100) < 0.3
+    mouths[:, PARAMETERS.index("tuck")] *= pick.random(100) < 0.2
+    mouths[:33, PARAMETERS.index("jaw")] *= 0.2
+    return mouths
 
 
 def encode(pictures: list[Pixels], *, crf: int = 13) -> bytes:

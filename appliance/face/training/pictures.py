@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from appliance.face.training.generator import BOX, Generator
 from appliance.face.training.look import HOUSE, random_look, random_pose
 from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
-from appliance.face.training.visemes import TABLE
+from appliance.face.visemes import TABLE
 
 logger = logging.getLogger(__name__)
 

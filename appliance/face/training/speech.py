@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from piper import PiperVoice, SynthesisConfig
 
 from appliance.face.mel import RATE_HZ
-from appliance.face.training.visemes import SILENCE, Phone
+from appliance.phoneme import SILENCE, Phoneme
 
 Floats = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ class Speech:
 
     pcm: Floats
     """(n,) in [-1, 1], 16 kHz mono."""
-    phones: list[Phone]
+    phones: list[Phoneme]
     """In order; pauses are "_"."""
 
 
@@ -70,19 +70,19 @@ def with_piper(voice: PiperVoice, text: str, pick: random.Random, ratio: float |
             noise_w_scale=pick.uniform(0.4, 1.0),
         )
     audio: list[Floats] = []
-    phones: list[Phone] = []
+    phones: list[Phoneme] = []
     at = 0.0
     rate = 22050.0
     for chunk in voice.synthesize(text, config, include_alignments=True):
         rate = chunk.sample_rate * ratio
         labels = [(item.phoneme, item.num_samples / rate) for item in chunk.phoneme_alignments or []]
-        phones += [Phone(p.symbol, p.start_s + PIPER_SHIFT_S, p.end_s + PIPER_SHIFT_S) for p in timed(labels, at)]
+        phones += [Phoneme(p.symbol, p.start_s + PIPER_SHIFT_S, p.end_s + PIPER_SHIFT_S) for p in timed(labels, at)]
         audio.append(chunk.audio_float_array)
         at += len(chunk.audio_float_array) / rate
     return Speech(resampled(np.concatenate(audio), rate), phones)
 
 
-def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phone]:
+def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phoneme]:
     """Turn Piper's labels into phones: stress joins the next one, length the one before, spaces are split."""
     merged: list[list[str | float]] = []
     carry = 0.0
@@ -98,9 +98,9 @@ def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phone]:
         else:
             merged.append([SILENCE if symbol in _PAUSE else symbol, seconds + carry])
             carry = 0.0
-    phones: list[Phone] = []
+    phones: list[Phoneme] = []
     for symbol, seconds in merged:
-        phones.append(Phone(str(symbol), start_s, start_s + float(seconds)))
+        phones.append(Phoneme(str(symbol), start_s, start_s + float(seconds)))
         start_s += float(seconds)
     return phones
 
@@ -159,7 +159,7 @@ class Espeak:
         pcm = np.concatenate(self._audio).astype(np.float32) / 32768 if self._audio else np.zeros(0, np.float32)
         marks = [*self._marks, ("", len(pcm))]
         phones = [
-            Phone(symbol.strip("ˈˌː") or SILENCE, start / self.rate_hz, end / self.rate_hz)
+            Phoneme(symbol.strip("ˈˌː") or SILENCE, start / self.rate_hz, end / self.rate_hz)
             for (symbol, start), (_, end) in pairwise(marks)
             if end > start
         ]

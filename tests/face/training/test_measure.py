@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
 
-from appliance.face.training import measure
+from appliance.face.training import measure, pack
 from appliance.face.training.look import HOUSE, Pose
 from appliance.face.training.rig import CROP, REST, Portrait
 from appliance.face.training.speech import SENTENCES
@@ -56,13 +56,12 @@ def test_no_held_out_sentence_was_trained_on() -> None:
 
 
 def test_the_ruler_reads_what_was_drawn() -> None:
-    pose = Pose()
-    read = measure.meter(HOUSE, pose)
-    portrait = Portrait(HOUSE, pose, box=CROP)
+    portrait = Portrait(HOUSE, Pose(), box=CROP)
     jaws = np.linspace(0, 1, 9)
     params = np.stack([REST] * len(jaws))
     params[:, 0] = jaws
-    seen = [read(portrait.draw(row)) for row in params]
+    faces = np.stack([portrait.draw(row) for row in params])
+    seen = pack.ruler(HOUSE).read(faces, np.stack([faces[0]] * len(jaws)))
     assert np.corrcoef(seen, jaws)[0, 1] > 0.97
     assert seen[0] < measure.CLOSED < measure.OPEN < seen[-1]
 

@@ -13,7 +13,7 @@ from appliance.face.training.idle import pose_at
 from appliance.face.training.look import HOUSE, STYLES, Look, Pose, random_look
 from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
 from appliance.face.training.scene import SIZE
-from appliance.face.training.visemes import PARAMETERS
+from appliance.face.visemes import PARAMETERS
 
 STILL = Pose()
 

@@ -12,7 +12,7 @@ import pytest
 from appliance.face.mel import RATE_HZ
 from appliance.face.training import speech
 from appliance.face.training.speech import Espeak, resampled, sentences, timed, with_piper
-from appliance.face.training.visemes import SILENCE
+from appliance.phoneme import SILENCE
 
 
 def test_stress_joins_the_next_sound_and_length_the_one_before() -> None:
@@ -79,7 +79,7 @@ def test_espeaks_events_lie_on_its_sound() -> None:
     assert level(said.pcm, "ɑ", said.phones) > 3 * level(said.pcm, "p", said.phones)
 
 
-def level(pcm: np.ndarray, symbol: str, phones: list[speech.Phone]) -> float:
+def level(pcm: np.ndarray, symbol: str, phones: list[speech.Phoneme]) -> float:
     """Mean loudness of the middle of a phone's occurrences."""
     found = [phone for phone in phones if phone.symbol.startswith(symbol)]
     assert found, f"no {symbol} among {[phone.symbol for phone in phones]}"

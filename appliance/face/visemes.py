@@ -1,30 +1,18 @@
-"""Timed phonemes in, eight mouth parameters over time out: the teacher that the net learns to read from sound."""
+"""Timed phonemes in, eight mouth parameters over time out: what the net learned to read from sound, and is told instead
+where the voice knows its phonemes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
+
+from appliance.phoneme import SILENCE, Phoneme
 
 Floats = NDArray[np.float32]
 
 PARAMETERS = ("jaw", "wide", "round", "up", "tuck", "tongue", "teeth", "press")
 """Jaw drop, lips spread, rounded, upper raised, lower lip under the teeth, tongue tip, teeth shown, lips pressed."""
-SILENCE = "_"
-
-
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """One phoneme and where it sounds."""
-
-    symbol: str
-    """IPA without stress and length; "_" is silence."""
-    start_s: float
-    """First moment, seconds from the start of the speech."""
-    end_s: float
-    """Last moment, seconds."""
-
 
 # Per phoneme: targets for the parameters that it shapes. Vowels shape jaw, wide, round and up, consonants what they
 # need; what is not named keeps its neighbours' shape. "/" sets how strongly a named parameter is shaped (1 if absent).
@@ -64,6 +52,10 @@ _BEFORE_S = np.array([0.055, 0.065, 0.095, 0.055, 0.040, 0.045, 0.050, 0.030], n
 _AFTER_S = np.array([0.050, 0.055, 0.060, 0.050, 0.034, 0.040, 0.045, 0.026], np.float32)
 
 
+_REST = 0.05
+"""A parameter up to this is told from none by no picture."""
+
+
 def _table() -> dict[str, tuple[Floats, Floats]]:
     rows: dict[str, tuple[Floats, Floats]] = {}
     for line in _TABLE.strip().splitlines():
@@ -93,7 +85,7 @@ def shape(symbol: str) -> tuple[Floats, Floats]:
     return UNKNOWN
 
 
-def _core(phone: Phone) -> tuple[float, float]:
+def _core(phone: Phoneme) -> tuple[float, float]:
     """The stretch in which a phone has its full strength."""
     length = phone.end_s - phone.start_s
     if phone.symbol == SILENCE:
@@ -108,7 +100,7 @@ def _core(phone: Phone) -> tuple[float, float]:
     return phone.start_s + 0.3 * length, phone.end_s - 0.3 * length
 
 
-def tracks(phones: list[Phone], times_s: NDArray[np.float64]) -> Floats:
+def tracks(phones: list[Phoneme], times_s: NDArray[np.float64]) -> Floats:
     """Blend the phones into continuous mouth parameters (Cohen and Massaro's dominance model).
 
     Args:
@@ -119,7 +111,7 @@ def tracks(phones: list[Phone], times_s: NDArray[np.float64]) -> Floats:
     """
     first = phones[0].start_s if phones else 0.0
     last = phones[-1].end_s if phones else 0.0
-    everything = [Phone(SILENCE, first - 10, first), *_joined(phones), Phone(SILENCE, last, last + 10)]
+    everything = [Phoneme(SILENCE, first - 10, first), *_joined(phones), Phoneme(SILENCE, last, last + 10)]
     total = np.full((len(times_s), 8), 1e-6, np.float32)
     value = np.zeros((len(times_s), 8), np.float32)
     for phone in everything:
@@ -136,22 +128,33 @@ def tracks(phones: list[Phone], times_s: NDArray[np.float64]) -> Floats:
     return np.clip(value / total, 0, 1)
 
 
-def _joined(phones: list[Phone]) -> list[Phone]:
+def _joined(phones: list[Phoneme]) -> list[Phoneme]:
     """Split diphthongs, join pauses that follow each other, and drop gaps too short to close the mouth in."""
-    joined: list[Phone] = []
+    joined: list[Phoneme] = []
     for phone in (part for whole in phones for part in _parts(whole)):
         if phone.symbol == SILENCE and joined and joined[-1].symbol == SILENCE:
-            joined[-1] = Phone(SILENCE, joined[-1].start_s, phone.end_s)
+            joined[-1] = Phoneme(SILENCE, joined[-1].start_s, phone.end_s)
         else:
             joined.append(phone)
     return [phone for phone in joined if phone.symbol != SILENCE or phone.end_s - phone.start_s > 0.06]
 
 
-def _parts(phone: Phone) -> list[Phone]:
+def _parts(phone: Phoneme) -> list[Phoneme]:
     """A symbol of several sounds, such as "eɪ" or "tʃ", as one phone each; the first sound is the longer one."""
     known = [character for character in phone.symbol if character in TABLE]
     if len(known) < 2:
         return [phone]
     weights = [1.4, *[1.0] * (len(known) - 1)]
     edges = phone.start_s + (phone.end_s - phone.start_s) * np.cumsum([0.0, *weights]) / sum(weights)
-    return [Phone(c, float(a), float(b)) for c, a, b in zip(known, edges, edges[1:], strict=False)]
+    return [Phoneme(c, float(a), float(b)) for c, a, b in zip(known, edges, edges[1:], strict=False)]
+
+
+def departure(mouths: Floats) -> Floats:
+    """Tell how far mouths, (n, 8), are from rest: (n,) from 0, at rest, to 1, where they are plainly something else."""
+    return np.clip(mouths.max(axis=1, initial=0.0) / np.float32(_REST), 0.0, 1.0).astype(np.float32)
+
+
+def aperture(mouths: Floats) -> Floats:
+    """How far the lips are apart, (n,) of (n, 8): 0 closed, about 1 in a wide /a/, as the drawing has it."""
+    jaw, up, tuck, press = (mouths[:, PARAMETERS.index(name)] for name in ("jaw", "up", "tuck", "press"))
+    return ((jaw + 0.15 * up) * (1 - press) * (1 - 0.4 * tuck)).astype(np.float32)

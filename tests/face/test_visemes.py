@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from appliance.face.training.visemes import PARAMETERS, SILENCE, TABLE, Phone, shape, tracks
+from appliance.face.visemes import PARAMETERS, TABLE, shape, tracks
+from appliance.phoneme import SILENCE, Phoneme
 
 JAW, ROUND, TUCK, PRESS = (PARAMETERS.index(name) for name in ("jaw", "round", "tuck", "press"))
 
 
-def speech(*symbols: str, seconds: float = 0.1) -> list[Phone]:
-    return [Phone(symbol, 0.5 + seconds * at, 0.5 + seconds * (at + 1)) for at, symbol in enumerate(symbols)]
+def speech(*symbols: str, seconds: float = 0.1) -> list[Phoneme]:
+    return [Phoneme(symbol, 0.5 + seconds * at, 0.5 + seconds * (at + 1)) for at, symbol in enumerate(symbols)]
 
 
-def at(phones: list[Phone], *moments: float) -> np.ndarray:
+def at(phones: list[Phoneme], *moments: float) -> np.ndarray:
     return tracks(phones, np.array(moments))
 
 
@@ -48,14 +49,14 @@ def test_the_lower_lip_goes_under_the_teeth() -> None:
 
 
 def test_a_pause_closes_the_mouth_and_a_gap_does_not() -> None:
-    pause = [Phone("ɑ", 0.0, 0.2), Phone(SILENCE, 0.2, 0.6), Phone("ɑ", 0.6, 0.8)]
-    gap = [Phone("ɑ", 0.0, 0.2), Phone(SILENCE, 0.2, 0.24), Phone("ɑ", 0.24, 0.44)]
+    pause = [Phoneme("ɑ", 0.0, 0.2), Phoneme(SILENCE, 0.2, 0.6), Phoneme("ɑ", 0.6, 0.8)]
+    gap = [Phoneme("ɑ", 0.0, 0.2), Phoneme(SILENCE, 0.2, 0.24), Phoneme("ɑ", 0.24, 0.44)]
     assert at(pause, 0.4)[0, JAW] < 0.05
     assert at(gap, 0.22)[0, JAW] > 0.5
 
 
 def test_diphthongs_move_through_both_their_sounds() -> None:
-    first, last = at([Phone("aʊ", 0.0, 0.3)], 0.06, 0.26)
+    first, last = at([Phoneme("aʊ", 0.0, 0.3)], 0.06, 0.26)
     assert first[JAW] > 0.8 > last[JAW]
     assert last[ROUND] > 0.5 > first[ROUND]
 

@@ -1,0 +1,44 @@
+"""Has the box's voice say sentences that its face was not trained on, reads the lips off the pictures, and holds
+them to the phonemes' times."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+from pathlib import Path
+
+from appliance.cli.bench import results
+
+_TITLE = "How far the lips come after the sound, one dot a sentence (ms)"
+_FEW = 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text", type=Path, help="a file of sentences, one a line (default: 16 of ours)")
+    parser.add_argument("--avatar", type=Path, help="an avatar pack (default: the configured one)")
+    parser.add_argument(
+        "--mel-only", action="store_true", help="keep the phonemes from the face: it listens, as to any other voice"
+    )
+    parser.add_argument("--noise", type=float, metavar="DB", help="white noise so many decibels below the voice")
+    results.add_options(parser, quick="four sentences")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status: 0; or an AgentError."""
+    results.prepare()
+    from appliance.bundles.verify import files
+    from appliance.config import load
+    from appliance.evaluation.bench import stoppable
+    from appliance.evaluation.engines.lipsync import HELD_OUT, Plan, lines_of, measure
+    from appliance.evaluation.plot import dots
+
+    config = load(args.config).config
+    if args.avatar is not None:
+        config = dataclasses.replace(config, face=dataclasses.replace(config.face, avatar=str(args.avatar)))
+    sentences = lines_of(args.text or HELD_OUT)
+    plan = Plan(sentences[:_FEW] if args.quick else sentences, args.mel_only, args.noise)
+    samples = asyncio.run(stoppable(measure(config, files(config.models.manifest), plan, results.progress)))
+    plot = dots({"box": [abs(line.offset_ms) for line in samples.lines]}, _TITLE, step_ms=20)
+    results.show(args, samples.figures(), dataclasses.asdict(samples), plot)
+    return 0

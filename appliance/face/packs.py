@@ -1,0 +1,114 @@
+"""Installed avatars: a name or a path in, the pack's path out; packs are brought in, handed out and removed.
+
+They lie in the per-user state folder, one `.avatar` each. What is brought in is read and verified first, and only what
+an avatar consists of is kept of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+from appliance.bundles.manifest import state
+from appliance.errors import AvatarError
+from appliance.face.avatar import Card, load_avatar, pack_files
+
+_SUFFIX = ".avatar"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_EPOCH = (2026, 1, 1, 0, 0, 0)
+"""Of every file in a pack, so that the same avatar is the same bytes."""
+
+
+def folder() -> Path:
+    """Where they lie: in $APPLIANCE_HOME, else in XDG's folder for state."""
+    return state() / "avatars"
+
+
+def installed() -> dict[str, Path]:
+    """Every installed avatar by its name."""
+    return {path.stem: path for path in sorted(folder().glob(f"*{_SUFFIX}"))}
+
+
+def find(avatar: str) -> Path:
+    """The pack of an installed avatar, or the path itself.
+
+    Raises:
+        AvatarError: code not-found, with the nearest name.
+    """
+    known = installed()
+    if avatar in known:
+        return known[avatar]
+    path = Path(avatar)
+    if path.exists():
+        return path
+    near = difflib.get_close_matches(avatar, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "`appliance avatar list` shows those that are installed"
+    raise AvatarError(f"there is no avatar {avatar}", code="not-found", hint=hint)
+
+
+def bring(path: Path, name: str = "", *, replace: bool = False) -> tuple[str, Card]:
+    """Verify a pack, keep it under a name and return that.
+
+    Args:
+        name: lower-case letters, digits and hyphens; the card's own name where none is given.
+        replace: whether one of that name may be replaced.
+    Raises:
+        AvatarError: it is no avatar (codes as of `load_avatar`), its name cannot be used, or is taken (code exists).
+    """
+    card = load_avatar(path).card
+    name = name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
+    if not _NAME.fullmatch(name):
+        message = f"{name!r} cannot be an avatar's name"
+        raise AvatarError(message, code="invalid-name", hint="use at most 40 lower-case letters, digits and hyphens")
+    target = folder() / f"{name}{_SUFFIX}"
+    if target.exists() and not replace:
+        raise AvatarError(f"there is an avatar {name} already", code="exists", hint="choose another, or --replace")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write(pack_files(path), target)
+    return name, card
+
+
+def hand_out(avatar: str, out: Path) -> Path:
+    """Write a verified copy of a pack.
+
+    Raises:
+        AvatarError: there is none, or it is damaged, or `out` cannot be written (code unwritable).
+    """
+    source = find(avatar)
+    load_avatar(source)
+    target = out / f"{source.stem}{_SUFFIX}" if out.is_dir() else out
+    try:
+        write(pack_files(source), target)
+    except OSError as error:
+        raise AvatarError(f"{target} cannot be written", code="unwritable", hint="name another file") from error
+    return target
+
+
+def remove(name: str) -> None:
+    """Remove an installed avatar.
+
+    Raises:
+        AvatarError: code not-found.
+    """
+    known = installed()
+    if name not in known:
+        find(name)  # tells the nearest name
+        raise AvatarError(f"{name} is not installed", code="not-found", hint="only installed avatars are removed")
+    known[name].unlink()
+
+
+def write(files: dict[str, bytes], out: Path) -> None:
+    """Write a pack, whole or not at all."""
+    handle, part = tempfile.mkstemp(dir=out.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as pack:
+            for name, data in files.items():
+                pack.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        Path(part).replace(out)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
