@@ -52,6 +52,9 @@ _BEFORE_S = np.array([0.055, 0.065, 0.095, 0.055, 0.040, 0.045, 0.050, 0.030], n
 _AFTER_S = np.array([0.050, 0.055, 0.060, 0.050, 0.034, 0.040, 0.045, 0.026], np.float32)
 
 
+_PRESS = PARAMETERS.index("press")
+_APART, _TOGETHER = 0.08, 0.88
+"""Lips do not hover: pressed so much by the blend of the phones around, they are apart, or together."""
 _REST = 0.05
 """A parameter up to this is told from none by no picture."""
 
@@ -125,7 +128,9 @@ def tracks(phones: list[Phoneme], times_s: NDArray[np.float64]) -> Floats:
         dominance = strength * np.exp(-((before + after) ** 1.6))
         total[near] += dominance
         value[near] += dominance * target
-    return np.clip(value / total, 0, 1)
+    mouths = np.clip(value / total, 0, 1)
+    mouths[:, _PRESS] = np.clip((mouths[:, _PRESS] - _APART) / (_TOGETHER - _APART), 0, 1)
+    return mouths
 
 
 def _joined(phones: list[Phoneme]) -> list[Phoneme]:
