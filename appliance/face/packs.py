@@ -108,6 +108,7 @@ def write(files: dict[str, bytes], out: Path) -> None:
         with os.fdopen(handle, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_STORED) as pack:
             for name, data in files.items():
                 pack.writestr(zipfile.ZipInfo(name, _EPOCH), data)
+        Path(part).chmod(0o644)
         Path(part).replace(out)
     except BaseException:
         Path(part).unlink(missing_ok=True)

@@ -82,7 +82,7 @@ def test_a_copy_is_the_same_avatar(tmp_path: Path) -> None:
     for out in (tmp_path / "copy.avatar", tmp_path):
         written = packs.hand_out("tiny", out)
         assert pack_files(written) == pack_files(TINY)
-    assert (tmp_path / "tiny.avatar").exists()
+    assert (tmp_path / "tiny.avatar").stat().st_mode & 0o777 == 0o644, "others may read it"
     with pytest.raises(AvatarError) as caught:
         packs.hand_out("tiny", tmp_path / "no" / "folder" / "x.avatar")
     assert caught.value.code == "unwritable"

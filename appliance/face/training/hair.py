@@ -9,6 +9,7 @@ import skia
 from numpy.typing import NDArray
 
 from appliance.face.training.colour import Colour, dark, light, mix
+from appliance.face.training.headscarf import draw_scarf, draw_scarf_behind
 from appliance.face.training.look import Look, Pose
 from appliance.face.training.paint import Points, curve, fill, linear, mirrored, oval, soft, spot, stroke
 
@@ -24,6 +25,12 @@ def draw_hair_behind(canvas: skia.Canvas, look: Look) -> None:
         half = [(0, -134), (48, -126), (84, -86), (95, -20), (98, 40), (88, 88), (56, 92), (40, 60)]
     elif look.style == "bun":
         oval(canvas, (0, -146), (27, 25), linear((-20, -168), (20, -120), _stops(look.hair)))
+        return
+    elif look.style == "scarf":
+        draw_scarf_behind(canvas, look)
+        return
+    elif look.style == "curls":
+        _cloud(canvas, look)
         return
     else:
         return
@@ -41,14 +48,23 @@ def draw_hair_behind(canvas: skia.Canvas, look: Look) -> None:
 
 def draw_hair(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
     """Draw the hair in front of the forehead."""
+    if look.style == "scarf":
+        draw_scarf(canvas, look, pose)
+        return
     if look.style == "bald":
         spot(canvas, (-20, -96), (34, 12), ((255, 250, 240), 0.30), 8)
         return
     canvas.save()
     canvas.translate(-1.2 * pose.yaw, 0.8 * pose.pitch)
-    {"quiff": _quiff, "short": _side_swept, "crop": _crop, "long": _parted, "bob": _parted, "bun": _drawn_back}[
-        look.style
-    ](canvas, look)
+    {
+        "quiff": _quiff,
+        "short": _side_swept,
+        "crop": _crop,
+        "long": _parted,
+        "bob": _parted,
+        "bun": _drawn_back,
+        "curls": _curls,
+    }[look.style](canvas, look)
     canvas.restore()
 
 
@@ -246,3 +262,42 @@ def _drawn_back(canvas: skia.Canvas, look: Look) -> None:
     tips = np.array([(-26, -132), (-14, -136), (0, -138), (14, -136), (26, -132)], np.float64)
     _shape(canvas, look, [(x * w, y) for x, y in top], (roots * (w, 1), tips * (w, 1)), 8)
     _shine(canvas, look, [(-52, -96), (0, -112), (52, -96)], 8, 0.26)
+
+
+def _curl(canvas: skia.Canvas, look: Look, at: tuple[float, float], size: float, pick: random.Random) -> None:
+    """One curl: a soft ball with a turn of light in it."""
+    tone = mix(look.hair, dark(look.hair, 0.5), pick.uniform(0, 0.7))
+    spot(canvas, at, (size, size * 0.92), (tone, 0.95), 2.2)
+    start = pick.uniform(0, 6.28)
+    for ring, alpha in ((0.75, 0.5), (0.45, 0.42)):
+        turn = np.linspace(start, start + 3.6, 7)
+        line = np.stack([at[0] + size * ring * np.cos(turn), at[1] + size * ring * 0.9 * np.sin(turn)], 1)
+        canvas.drawPath(curve(line), stroke(light(look.hair, pick.uniform(0.10, 0.34)), 1.5, alpha, 0.5))
+        canvas.drawPath(curve(line + np.array([0.8, 1.4])), stroke(dark(look.hair, 0.7), 1.5, alpha, 0.7))
+
+
+def _cloud(canvas: skia.Canvas, look: Look) -> None:
+    """Curls around the head, behind it."""
+    pick = random.Random(look.seed * 5)
+    half = [(0, -158), (52, -150), (92, -116), (108, -64), (104, -14), (88, 26), (60, 40)]
+    shape = curve([(x * look.width, y) for x, y in mirrored(half)], closed=True)
+    canvas.drawPath(shape, soft(fill(dark(look.hair, 0.35)), 3))
+    for share in np.linspace(0, 1, 44):
+        angle = np.pi * (1.28 * share - 0.14)
+        for reach in (0.90, 1.0):
+            at = (-106 * look.width * reach * np.cos(angle), -58 - 98 * reach * np.sin(angle))
+            jitter = (pick.uniform(-4, 4), pick.uniform(-4, 4))
+            _curl(canvas, look, (float(at[0]) + jitter[0], float(at[1]) + jitter[1]), pick.uniform(10, 15), pick)
+
+
+def _curls(canvas: skia.Canvas, look: Look) -> None:
+    """Curls over the forehead and the temples."""
+    pick = random.Random(look.seed * 13)
+    w = look.width
+    for row in range(5):
+        lift = row * 13
+        for share in np.linspace(0, 1, 21):
+            angle = np.pi * (1.02 * share - 0.01)
+            x, y = -79 * w * np.cos(angle), -54 - (46 + lift) * np.sin(angle)
+            at = (float(x) + pick.uniform(-4, 4), float(y) + pick.uniform(-4, 4))
+            _curl(canvas, look, at, pick.uniform(9.5, 12.5), pick)

@@ -103,6 +103,8 @@ def draw_skin(canvas: skia.Canvas, look: Look, jaw: float, pose: Pose) -> None:
     spot(canvas, (-2 + turn, chin), (14, 8), (glow, 0.30), 6)
     spot(canvas, (0, chin + 19), (40, 5), (shade, 0.22), 6)
     canvas.drawPath(face, stroke(light(skin, 0.45), 2.2, 0.30, 1.2))
+    if look.age:
+        _draw_age(canvas, look, turn)
     if look.beard:
         _draw_beard(canvas, look, jaw)
     canvas.restore()
@@ -111,6 +113,27 @@ def draw_skin(canvas: skia.Canvas, look: Look, jaw: float, pose: Pose) -> None:
 def _skin_stops(look: Look) -> list[tuple[float, tuple[float, float, float], float]]:
     skin = look.skin
     return [(0, light(skin, 0.22), 1), (0.45, skin, 1), (0.8, dark(skin, 0.10), 1), (1, dark(skin, 0.24), 1)]
+
+
+def _draw_age(canvas: skia.Canvas, look: Look, turn: float) -> None:
+    """The lines that years leave: across the forehead, beside and under the eyes, from the nose past the mouth."""
+    shade, glow = dark(look.skin, 0.5), light(look.skin, 0.6)
+
+    def crease(line: list[Point], width: float, alpha: float) -> None:
+        canvas.drawPath(curve(line), stroke(shade, width, alpha * look.age, 0.8))
+        canvas.drawPath(curve([(x, y + 1.8) for x, y in line]), stroke(glow, width, 0.6 * alpha * look.age, 0.9))
+
+    for y, half in ((-78, 34), (-68, 40), (-59, 30)):
+        wave = [(x * half + turn, y + rise) for x, rise in ((-1, 2), (-0.5, -1), (0, 1), (0.5, -1), (1, 2))]
+        crease(wave, 1.5, 0.34)
+    for side in (-1, 1):
+        for rise in (-5, 0, 5):
+            line = [(53, -20 + 0.5 * rise), (58, -20 + rise), (62, -19 + 1.9 * rise)]
+            crease([(side * x + turn, y) for x, y in line], 1.1, 0.40)
+        crease([(side * 20 + turn, -7), (side * 32 + turn, -2.5), (side * 45 + turn, -6)], 1.8, 0.42)
+        spot(canvas, (side * 32 + turn, -5), (13, 4), (shade, 0.16 * look.age), 3)
+        crease([(side * 19 + turn, 27), (side * 29 + turn, 40), (side * 34 + turn, 54)], 2.0, 0.36)
+        crease([(side * 31, 66), (side * 30, 74), (side * 26, 80)], 1.6, 0.26)
 
 
 def _draw_beard(canvas: skia.Canvas, look: Look, jaw: float) -> None:

@@ -27,7 +27,8 @@ HAIRS: tuple[Colour, ...] = (
     (120, 118, 118),
     (188, 186, 184),
 )
-STYLES = ("quiff", "short", "long", "bob", "bun", "bald", "crop")
+STYLES = ("quiff", "short", "long", "bob", "bun", "bald", "crop", "curls", "scarf")
+OUTFITS = ("suit", "tie", "scrubs", "cardigan")
 CLOTHES: tuple[Colour, ...] = ((40, 56, 86), (46, 100, 96), (60, 64, 74), (112, 58, 66), (80, 84, 120), (168, 132, 70))
 
 
@@ -41,16 +42,24 @@ class Look:
     """Hair in even light."""
     style: str = "quiff"
     """One of STYLES."""
+    scarf: Colour = (88, 108, 128)
+    """Headscarf, where the style is one."""
     iris: Colour = (112, 78, 46)
     """Iris colour."""
     lips: Colour = (192, 118, 104)
     """Lips, in the middle of the lower one."""
+    clothes: str = "suit"
+    """One of OUTFITS."""
     cloth: Colour = (42, 58, 88)
-    """Jacket."""
+    """Jacket, tunic or cardigan."""
+    accent: Colour = (150, 60, 66)
+    """Tie, top, or a pen."""
     wall: Colour = (226, 214, 198)
     """Background, where it is plain."""
     lobby: bool = True
     """Draw a lobby behind rather than a plain wall."""
+    age: float = 0.0
+    """0 young, 1 about seventy: lines of the forehead, the eyes and the mouth."""
     beard: float = 0.2
     """0 none, 0.3 a shadow, 1 a full short beard."""
     glasses: int = 0
@@ -123,9 +132,13 @@ def random_look(seed: int) -> Look:
         style=pick.choice(STYLES),
         iris=pick.choice([(112, 78, 46), (74, 50, 34), (92, 120, 148), (96, 118, 86), (60, 44, 36)]),
         lips=lips,
+        clothes=pick.choice(OUTFITS),
         cloth=pick.choice(CLOTHES),
+        accent=mix(pick.choice(CLOTHES), (232, 226, 216), pick.uniform(0, 0.9)),
+        scarf=mix(pick.choice(CLOTHES), (190, 190, 190), pick.uniform(0.1, 0.7)),
         wall=mix(grey, (pick.uniform(40, 255), pick.uniform(40, 255), pick.uniform(40, 255)), pick.uniform(0, 0.7)),
         lobby=pick.random() < 0.3,
+        age=max(0.0, pick.uniform(-0.6, 1.0)),
         beard=pick.choice([0, 0, 0, 0, 0.25, 0.4, 0.7, 1.0]),
         glasses=pick.choice([0, 0, 0, 1, 2]),
         width=pick.uniform(0.92, 1.08),

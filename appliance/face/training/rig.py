@@ -9,12 +9,14 @@ import numpy as np
 import skia
 from numpy.typing import NDArray
 
+from appliance.face.training.clothes import draw_body
 from appliance.face.training.eyes import draw_eyes
 from appliance.face.training.hair import draw_hair, draw_hair_behind
 from appliance.face.training.head import draw_ears, draw_neck, draw_nose, draw_skin
+from appliance.face.training.headscarf import draw_scarf_under
 from appliance.face.training.lips import cheeks, draw_mouth
 from appliance.face.training.look import Look, Pose
-from appliance.face.training.scene import SIZE, draw_body, draw_scene
+from appliance.face.training.scene import SIZE, draw_scene
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -92,6 +94,9 @@ class Portrait:
     @staticmethod
     def _draw_between(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
         draw_body(canvas, look, pose.breath)
+        if look.style == "scarf":
+            draw_scarf_under(canvas, look)
+            return
         _hold(canvas, pose, 1.0)
         draw_ears(canvas, look, pose)
 

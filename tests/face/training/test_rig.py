@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
 
 from appliance.face.training.idle import pose_at
-from appliance.face.training.look import HOUSE, STYLES, Look, Pose, random_look
+from appliance.face.training.look import HOUSE, OUTFITS, STYLES, Look, Pose, random_look
+from appliance.face.training.presenters import PRESENTERS, main
 from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
 from appliance.face.training.scene import SIZE
 from appliance.face.visemes import PARAMETERS
@@ -126,3 +128,33 @@ def test_the_loop_has_no_seam() -> None:
 
 def test_looks_are_plain_values() -> None:
     assert Look() == HOUSE
+
+
+@pytest.mark.parametrize("name", PRESENTERS)
+def test_a_presenter_speaks_with_the_lower_half_of_the_box_alone(name: str) -> None:
+    portrait = Portrait(PRESENTERS[name], Pose(yaw=0.3, roll=1.0))
+    moved = changed(portrait.draw(REST), portrait.draw(OPEN))
+    left, top, size = CROP
+    assert moved.sum() > 800
+    moved[top + size // 2 - 4 :, left : left + size] = False
+    assert not moved.any()
+
+
+def test_presenters_are_eight_and_no_two_are_alike() -> None:
+    small = [Portrait(look, STILL).draw(REST)[::8, ::8].astype(int) for look in PRESENTERS.values()]
+    assert len(small) >= 8
+    assert {look.clothes for look in PRESENTERS.values()} == set(OUTFITS)
+    for number, picture in enumerate(small):
+        assert all(np.abs(picture - other).mean() > 8 for other in small[:number])
+
+
+def test_years_leave_lines() -> None:
+    young, old = (Portrait(dataclasses.replace(HOUSE, age=age), STILL).draw(REST) for age in (0.0, 1.0))
+    assert 300 < changed(young, old).sum() < 12_000
+
+
+def test_an_unknown_presenter_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "nobody"])
+    assert "no presenter nobody" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
