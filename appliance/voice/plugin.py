@@ -21,7 +21,7 @@ from appliance.context import NOBODY, Context, Engines
 from appliance.engine import Bridge, Call, Limits, Streams
 from appliance.errors import BundleError, TTSError
 from appliance.personas.persona import Persona
-from appliance.phoneme import Phoneme, SpokenWord
+from appliance.phoneme import PIPER_LATE_S, Phoneme, SpokenWord
 from appliance.voice.cutting import Cutter
 from appliance.voice.piper import PiperEngine, voice_rate_hz
 from appliance.voice.prepared import Preparation, Prepared, prepare
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 _DEADLINE_S = 15.0
 """For one piece of a reply, at most 24 words; its first sound is there within a tenth of a second."""
-_LABELS_LATE_S = 0.0116
-"""Piper tells its phonemes one hop after they sound: seen in the dips of /m/ and the hiss of /s/."""
 _PAUSE_S = 0.1
 """Silence that stands for a sentence which this voice cannot say, so that the rest of the reply is spoken."""
 
@@ -198,7 +196,7 @@ class _Speaker:
 
     def _push(self, speech: SpeechAudio) -> None:
         began_s = self._now_s
-        phonemes = tuple(phoneme.later(began_s - _LABELS_LATE_S) for phoneme in speech.phonemes)
+        phonemes = tuple(phoneme.later(began_s - PIPER_LATE_S) for phoneme in speech.phonemes)
         for word in speech.words:
             self._time(word.text, began_s + word.start_s, began_s + word.end_s, phonemes)
             phonemes = ()

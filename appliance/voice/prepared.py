@@ -158,7 +158,7 @@ def _joined(chunks: list[SpeechAudio]) -> _Clip:
     n_samples, at_s = 0, 0.0
     for chunk in chunks:
         at_s = n_samples / chunk.rate_hz
-        phonemes += [Phoneme(p.symbol, p.start_s + at_s, p.end_s + at_s) for p in chunk.phonemes]
+        phonemes += [phoneme.later(at_s) for phoneme in chunk.phonemes]
         words += [WordTime(w.text, w.start_s + at_s, w.end_s + at_s) for w in chunk.words]
         n_samples += len(chunk.pcm)
     return _Clip(

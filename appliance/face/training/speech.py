@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from piper import PiperVoice, SynthesisConfig
 
 from appliance.face.mel import RATE_HZ
-from appliance.phoneme import SILENCE, Phoneme
+from appliance.phoneme import PIPER_LATE_S, SILENCE, Phoneme
 
 Floats = NDArray[np.float32]
 
@@ -28,8 +28,6 @@ _NAMES = (
 VARIANTS = tuple(_NAMES.split())
 """Voices of espeak-ng that sound like people."""
 _PAUSE = frozenset(" ,.;:!?_-—…^$\"'()") | {""}
-# Piper's labels of this voice lie one hop late (energy dips of /m/, noise of /s/); measured on training sentences.
-PIPER_SHIFT_S = -0.0116
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def with_piper(voice: PiperVoice, text: str, pick: random.Random, ratio: float |
     for chunk in voice.synthesize(text, config, include_alignments=True):
         rate = chunk.sample_rate * ratio
         labels = [(item.phoneme, item.num_samples / rate) for item in chunk.phoneme_alignments or []]
-        phones += [Phoneme(p.symbol, p.start_s + PIPER_SHIFT_S, p.end_s + PIPER_SHIFT_S) for p in timed(labels, at)]
+        phones += [phoneme.later(-PIPER_LATE_S) for phoneme in timed(labels, at)]
         audio.append(chunk.audio_float_array)
         at += len(chunk.audio_float_array) / rate
     return Speech(resampled(np.concatenate(audio), rate), phones)
