@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.bundles.manifest import load as load_manifest
+from appliance.cli.models import Bar
 from appliance.config import load as load_config
 from appliance.errors import AvatarError
 from appliance.face import packs
 from appliance.face.avatar import Avatar, load_avatar, read_card
+from appliance.face.training import both
 
 _SHIPPED = "default"
 """The avatar of the manifest; an installed one of this name comes first."""
@@ -31,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "export": "write a copy of one",
         "import": "verify a pack and install it",
         "remove": "remove an installed one",
+        "train": "train the face net from nothing, on two cores, with its avatar, curve and figures",
     }
     parsers = {name: actions.add_parser(name, help=text, description=f"{text}.") for name, text in one.items()}
     for name in ("info", "preview", "export"):
@@ -43,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsers["import"].add_argument("--name", default="", help="its name here (default: the one on its card)")
     parsers["import"].add_argument("--replace", action="store_true", help="replace the one of that name")
     parsers["remove"].add_argument("name", help="an installed avatar")
+    train = parsers["train"]
+    train.add_argument("-o", "--out", type=Path, required=True, help="a folder for all that is made")
+    train.add_argument("--minutes", type=_minutes, default=54.0, help="for all but the last five (default: 54)")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoints in the folder")
     for action in parsers.values():
         action.add_argument("--config", type=Path, help="a configuration file")
         action.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -110,6 +118,24 @@ def _remove(args: argparse.Namespace) -> tuple[Any, str]:
     return {"name": args.name}, f"removed: {args.name}"
 
 
+def _train(args: argparse.Namespace) -> tuple[Any, str]:
+    both.train(args.out, args.minutes, resume=args.resume, say=_to_stderr, fetching=Bar("fetch"))
+    figures = json.loads((args.out / "figures.json").read_text(encoding="utf-8"))
+    told = "\n".join(f"{kind:<8} {values}" for kind, values in figures.items())
+    return figures, f"net, avatar, curve and figures: {args.out}\n{told}"
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes < 10_000:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time")
+    return minutes
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 _ACTIONS = {
     "list": _list,
     "info": _info,
@@ -117,6 +143,7 @@ _ACTIONS = {
     "export": _export,
     "import": _import,
     "remove": _remove,
+    "train": _train,
 }
 
 

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit status: 0, or 1 where `list` or `verify` found a file that is not right."""
     bundle = load(args.manifest or load_config(args.config).config.models.manifest)
     if args.action == "fetch":
-        brought = fetch(bundle, _Bar("fetch"))
+        brought = fetch(bundle, Bar("fetch"))
         _print(bundle, dict.fromkeys(bundle.files, "ok"), as_json=args.json)
         if not args.json:
             print(f"{len(brought)} files fetched, all {len(bundle.files)} verified")
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _verified(bundle: Manifest) -> dict[ModelFile, str]:
     """Hash every file anew; the faults go to standard error, each with its remedy."""
-    bar, total, done = _Bar("verify"), sum(file.bytes for file in bundle.files), 0
+    bar, total, done = Bar("verify"), sum(file.bytes for file in bundle.files), 0
     states: dict[ModelFile, str] = {}
     for file in bundle.files:
         bar(done, total, file.name)
@@ -87,7 +87,7 @@ def _fields(file: ModelFile, state: str) -> dict[str, object]:
     }
 
 
-class _Bar:
+class Bar:
     """Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, verb: str) -> None:

@@ -55,6 +55,8 @@ _AFTER_S = np.array([0.050, 0.055, 0.060, 0.050, 0.034, 0.040, 0.045, 0.026], np
 _PRESS = PARAMETERS.index("press")
 _APART, _TOGETHER = 0.08, 0.88
 """Lips do not hover: pressed so much by the blend of the phones around, they are apart, or together."""
+_HELD_S = 0.08
+"""Lips that close stay so for two pictures: one alone is not seen as a closure but as a flicker."""
 _REST = 0.05
 """A parameter up to this is told from none by no picture."""
 
@@ -96,11 +98,18 @@ def _core(phone: Phoneme) -> tuple[float, float]:
         margin = min(0.09, length / 3)
         return phone.start_s + margin, phone.end_s - margin
     if phone.symbol and phone.symbol[0] in "pb":
-        # The closure of a stop is heard some 37 ms before the middle of its label.
-        return phone.start_s, phone.start_s + 0.5 * length
-    if phone.symbol and phone.symbol[0] in "mfv":
+        # The lips of a stop part in the middle of its label, where the burst begins.
+        return _held(phone.start_s, phone.start_s + 0.5 * length)
+    if phone.symbol and phone.symbol[0] == "m":
+        return _held(phone.start_s + 0.15 * length, phone.end_s - 0.15 * length)
+    if phone.symbol and phone.symbol[0] in "fv":
         return phone.start_s + 0.15 * length, phone.end_s - 0.15 * length
     return phone.start_s + 0.3 * length, phone.end_s - 0.3 * length
+
+
+def _held(start_s: float, end_s: float) -> tuple[float, float]:
+    middle, half = (start_s + end_s) / 2, max(end_s - start_s, _HELD_S) / 2
+    return middle - half, middle + half
 
 
 def tracks(phones: list[Phoneme], times_s: NDArray[np.float64]) -> Floats:

@@ -21,7 +21,7 @@ from appliance.context import NOBODY, Context, Engines
 from appliance.engine import Bridge, Call, Limits, Streams
 from appliance.errors import BundleError, TTSError
 from appliance.personas.persona import Persona
-from appliance.phoneme import PIPER_LATE_S, Phoneme, SpokenWord
+from appliance.phoneme import Phoneme, SpokenWord, as_heard
 from appliance.voice.cutting import Cutter
 from appliance.voice.piper import PiperEngine, voice_rate_hz
 from appliance.voice.prepared import Preparation, Prepared, prepare
@@ -196,7 +196,7 @@ class _Speaker:
 
     def _push(self, speech: SpeechAudio) -> None:
         began_s = self._now_s
-        phonemes = tuple(phoneme.later(began_s - PIPER_LATE_S) for phoneme in speech.phonemes)
+        phonemes = tuple(phoneme.later(began_s) for phoneme in as_heard(speech.phonemes))
         for word in speech.words:
             self._time(word.text, began_s + word.start_s, began_s + word.end_s, phonemes)
             phonemes = ()

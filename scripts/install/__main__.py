@@ -1,6 +1,6 @@
 """Set-up: runs the steps that have something to do, those that can side by side, and shows how each is getting on.
 
-usage: scripts/setup [--dev]
+usage: scripts/setup [--dev | --train]
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from progress import Board, Task
 # What each step waits for; a step that is not needed counts as done.
 _AFTER = {"packages": (), "llama": (), "livekit": (), "models": ("packages",), "finish": ("packages", "llama")}
 
+# What is wanted beside the box itself, and the lock that has it all.
+_LOCKS = {"--dev": "dev", "--train": "train"}
+
 _SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def main() -> int:
     arguments = sys.argv[1:]
+    lock = next((_LOCKS[word] for word in arguments if word in _LOCKS), "cpu")
     if arguments and arguments[0] in steps.STEPS:
-        return _one(arguments[0], "dev" if "--dev" in arguments else "cpu")
-    if unknown := [word for word in arguments if word != "--dev"]:
-        print(f"unknown option {unknown[0]}; usage: scripts/setup [--dev]", file=sys.stderr)
+        return _one(arguments[0], lock)
+    if unknown := [word for word in arguments if word not in _LOCKS]:
+        print(f"unknown option {unknown[0]}; usage: scripts/setup [--dev | --train]", file=sys.stderr)
         return 2
     try:
-        return _all("dev" if "--dev" in arguments else "cpu")
+        return _all(lock)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -109,7 +113,7 @@ def _board(names: list[str], lock: str) -> Board:
         environment.setdefault("UV_DEFAULT_INDEX", index)
     tasks = []
     for name in names:
-        command = [sys.executable, str(Path(__file__).parent), name, *(["--dev"] if lock == "dev" else [])]
+        command = [sys.executable, str(Path(__file__).parent), name, *(word for word in _LOCKS if _LOCKS[word] == lock)]
         after = tuple(other for other in _AFTER[name] if other in names)
         tasks.append(Task(name, command, environment, logs / f"{name}.log", after))
     return Board(tasks)

@@ -123,9 +123,9 @@ def stamp(lock: str) -> str:
 
 
 def installed(lock: str) -> bool:
-    """Whether .venv is complete; one made for the tests serves to run the box as well."""
+    """Whether .venv is complete; one made for the tests, or for training, serves to run the box as well."""
     file = VENV / "appliance-stamp"
     if not file.is_file() or works([PYTHON, "-c", ""]) is None:
         return False
-    wanted = {stamp(lock), stamp("dev")}
-    return file.read_text(encoding="utf-8") in wanted
+    wanted = {lock} if lock != "cpu" else {"cpu", "dev", "train"}
+    return file.read_text(encoding="utf-8") in {stamp(each) for each in wanted}

@@ -1,4 +1,4 @@
-"""The steps of set-up, each run as a process of its own: `python scripts/install STEP [--dev]`."""
+"""The steps of set-up, each run as a process of its own: `python scripts/install STEP [--dev | --train]`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def test_the_mouth_rests_before_and_after() -> None:
 @pytest.mark.parametrize("symbol", ["p", "b", "m"])
 def test_lips_press_on_labials_and_the_vowels_beside_stay_open(symbol: str) -> None:
     phones = speech("ɑ", symbol, "ɑ")
-    closed, first, last = at(phones, 0.63 if symbol != "m" else 0.65, 0.54, 0.76)
+    closed, first, last = at(phones, 0.63 if symbol != "m" else 0.65, 0.52, 0.77)
     assert closed[PRESS] > 0.9
     assert min(first[JAW], last[JAW]) > 0.7
     assert max(first[PRESS], last[PRESS]) < 0.15

@@ -1,4 +1,7 @@
-"""`python -m appliance.face.training OUT --minutes N`: make the talking-face net and the default avatar."""
+"""`python -m appliance.face.training PART OUT`: make one part of the talking-face net, or join the parts.
+
+`appliance avatar train` runs `sound` and `pictures` beside each other, each on a core of its own, and then `join`.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from appliance.face.training import audio_net, export, measure, pack, painting, pictures
+from appliance.bundles.manifest import load
+from appliance.face.mel import MELS_PER_S
+from appliance.face.training import audio_net, corpus, export, measure, pack, painting, pictures
 from appliance.face.training.generator import Generator
 from appliance.face.training.look import HOUSE
+from appliance.face.training.speakers import Espeak
+from appliance.face.training.speech import sentences
+from appliance.face.visemes import tracks
 
 SEED = 7
-SENTENCES = (420, 640)
-"""Spoken by Piper, and by espeak-ng."""
+COUNTS = corpus.Counts()
 NET, AVATAR = "talking-face.onnx", "default.avatar"
+_MOUTHS = 300
+"""Sentences whose mouths are drawn."""
 
 
 class _Progress(logging.Formatter):
@@ -34,46 +43,70 @@ class _Progress(logging.Formatter):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, export, draw the avatar and measure; return 0."""
+    """Make a part; return 0."""
     parser = argparse.ArgumentParser(prog="python -m appliance.face.training", description=__doc__)
-    parser.add_argument("out", type=Path, help="folder for the net, the avatar, checkpoints and figures")
-    parser.add_argument("--minutes", type=float, default=120.0, help="for training; a third goes to the audio half")
-    parser.add_argument("--voice", type=Path, required=True, help="a Piper voice (.onnx beside its .json)")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoints in OUT")
+    parser.add_argument("part", choices=tuple(_PARTS), help="what to make")
+    parser.add_argument("out", type=Path, help="folder for checkpoints, the net, the avatar and the figures")
+    parser.add_argument("--minutes", type=float, default=40.0, help="for training this part (default: 40)")
+    parser.add_argument("--resume", action="store_true", help="go on from the part's checkpoint in OUT")
     options = parser.parse_args(arguments)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Progress())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     torch.manual_seed(SEED)
     options.out.mkdir(parents=True, exist_ok=True)
-    _make(options.out, options.voice, options.minutes, resume=options.resume)
+    _PARTS[options.part](options.out, options.minutes, options.resume)
     return 0
 
 
-def _make(out: Path, voice: Path, minutes: float, *, resume: bool) -> None:
-    corpus = audio_net.build_corpus(voice, SEED, SENTENCES, out / "corpus.npz")
+def _voices() -> corpus.Voices:
+    opens = load("training").opens
+    return corpus.Voices(piper=opens["voice"], kokoro=opens["kokoro"])
+
+
+def _sound(out: Path, minutes: float, resume: bool) -> None:
+    spoken = corpus.build(_voices(), SEED, COUNTS, out / "corpus.npz")
+    net, kept = audio_net.AudioNet(), out / "sound.pt"
+    if resume and kept.exists():
+        net.load_state_dict(torch.load(kept))
+    curve = audio_net.train(net, spoken, minutes=minutes, seed=SEED, checkpoint=kept)
+    _keep(out, "sound", curve)
+
+
+def _pictures(out: Path, minutes: float, resume: bool) -> None:
+    espeak = Espeak()
+    said = [espeak.speak(text, "en-us").phones for text in sentences(SEED, _MOUTHS)]
+    mouths = np.concatenate([tracks(phones, np.arange(0, phones[-1].end_s, 1 / MELS_PER_S)) for phones in said])
+    studio, net, kept = pictures.Studio(SEED, mouths), Generator(), out / "pictures.pt"
+    if resume and kept.exists():
+        net.load_state_dict(torch.load(kept))
+    else:
+        pictures.train(net, studio, minutes=minutes * 0.4, checkpoint=kept, rate=2e-3)
+        painting.train_head(net, studio, minutes=minutes * 0.1)
+    curve = pictures.train(net, studio, minutes=minutes * (1.0 if resume else 0.5), checkpoint=kept)
+    _keep(out, "pictures", curve)
+
+
+def _keep(out: Path, part: str, curve: list[tuple[int, float]]) -> None:
+    (out / f"{part}.json").write_text(json.dumps(curve), encoding="utf-8")
+
+
+def _join(out: Path, minutes: float, resume: bool) -> None:
     audio, generator = audio_net.AudioNet(), Generator()
-    kept = {"audio": out / "audio.pt", "generator": out / "generator.pt"}
-    if resume:
-        audio.load_state_dict(torch.load(kept["audio"]))
-        generator.load_state_dict(torch.load(kept["generator"]))
-    data = np.load(corpus)
-    spoken = data["params"][data["starts"]].astype(np.float32)
-    curves = {"audio": audio_net.train(audio, corpus, minutes=minutes / 3, seed=SEED, checkpoint=kept["audio"])}
-    studio = pictures.Studio(SEED, spoken)
-    if not resume:
-        pictures.train(generator, studio, minutes=minutes / 4, checkpoint=kept["generator"], rate=2e-3)
-        painting.train_head(generator, studio, minutes=minutes / 15)
-    curves["generator"] = pictures.train(generator, studio, minutes=minutes * 0.35, checkpoint=kept["generator"])
+    audio.load_state_dict(torch.load(out / "sound.pt"))
+    generator.load_state_dict(torch.load(out / "pictures.pt"))
+    curves = {part: json.loads((out / f"{part}.json").read_text(encoding="utf-8")) for part in ("sound", "pictures")}
     export.draw_curve(curves, out / "training.png")
-    net = export.export(audio, generator, out / NET, notes={"seed": str(SEED), "minutes": str(minutes)})
+    net = export.export(audio, generator, out / NET, notes={"seed": str(SEED)})
     avatar = pack.build(out / AVATAR, HOUSE, name="default", net=NET)
-    figures = {kind: dataclasses.asdict(found) for kind, found in measure.measure(net, avatar, voice).items()}
+    figures = {kind: dataclasses.asdict(found) for kind, found in measure.measure(net, avatar, _voices().piper).items()}
     (out / "figures.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
     logging.getLogger(__name__).info("measured", extra=figures)
 
+
+_PARTS = {"sound": _sound, "pictures": _pictures, "join": _join}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,8 @@ from appliance.face.avatar import load_avatar
 from appliance.face.compositor import Compositor
 from appliance.face.mel import mel_windows
 from appliance.face.net import FaceNet
-from appliance.face.training.speech import Espeak, Speech, with_piper
+from appliance.face.training.speakers import Espeak, with_piper
+from appliance.face.training.speech import Speech
 from appliance.face.visemes import aperture, tracks
 
 Floats = NDArray[np.float32]

@@ -1,33 +1,21 @@
-"""Sentences in, speech with timed phonemes out: from Piper with its alignments, from espeak-ng with its events."""
+"""Sentences to speak, and speech with timed phonemes: what a training corpus is made of."""
 
 from __future__ import annotations
 
-import ctypes
 import random
-from collections.abc import Iterator
-from ctypes import util
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
-from piper import PiperVoice, SynthesisConfig
 
 from appliance.face.mel import RATE_HZ
-from appliance.phoneme import PIPER_LATE_S, SILENCE, Phoneme
+from appliance.phoneme import Phoneme
 
 Floats = NDArray[np.float32]
 
 SENTENCES = Path(__file__).with_name("sentences.txt")
-_NAMES = (
-    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam Alex Andy Denis Gene Henrique Hugo Jacky Lee Mario Michael Mr linda "
-    "anika Annie belinda caleb david ed edward grandma john max paul quincy rob robert sandro steph travis"
-)
-VARIANTS = tuple(_NAMES.split())
-"""Voices of espeak-ng that sound like people."""
-_PAUSE = frozenset(" ,.;:!?_-—…^$\"'()") | {""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +26,11 @@ class Speech:
     """(n,) in [-1, 1], 16 kHz mono."""
     phones: list[Phoneme]
     """In order; pauses are "_"."""
+
+    def faster(self, ratio: float) -> Speech:
+        """The same played faster: another throat, and a higher voice."""
+        phones = [Phoneme(phone.symbol, phone.start_s / ratio, phone.end_s / ratio) for phone in self.phones]
+        return Speech(resampled(self.pcm, RATE_HZ * ratio), phones)
 
 
 def sentences(seed: int, count: int) -> list[str]:
@@ -54,55 +47,6 @@ def sentences(seed: int, count: int) -> list[str]:
     return written[:count]
 
 
-def with_piper(voice: PiperVoice, text: str, pick: random.Random, ratio: float | None = None) -> Speech:
-    """Speak with a Piper voice in a random manner, shifted in pitch and formants by resampling.
-
-    Two thirds are shifted where no ratio is given; with one, the voice speaks in its own plain manner.
-    """
-    config = SynthesisConfig(length_scale=ratio)
-    if ratio is None:
-        ratio = pick.uniform(0.82, 1.38) if pick.random() < 0.65 else 1.0
-        config = SynthesisConfig(
-            length_scale=pick.uniform(0.8, 1.3) * ratio,
-            noise_scale=pick.uniform(0.3, 0.9),
-            noise_w_scale=pick.uniform(0.4, 1.0),
-        )
-    audio: list[Floats] = []
-    phones: list[Phoneme] = []
-    at = 0.0
-    rate = 22050.0
-    for chunk in voice.synthesize(text, config, include_alignments=True):
-        rate = chunk.sample_rate * ratio
-        labels = [(item.phoneme, item.num_samples / rate) for item in chunk.phoneme_alignments or []]
-        phones += [phoneme.later(-PIPER_LATE_S) for phoneme in timed(labels, at)]
-        audio.append(chunk.audio_float_array)
-        at += len(chunk.audio_float_array) / rate
-    return Speech(resampled(np.concatenate(audio), rate), phones)
-
-
-def timed(labels: list[tuple[str, float]], start_s: float = 0.0) -> list[Phoneme]:
-    """Turn Piper's labels into phones: stress joins the next one, length the one before, spaces are split."""
-    merged: list[list[str | float]] = []
-    carry = 0.0
-    for symbol, seconds in labels:
-        if symbol in ("ˈ", "ˌ"):
-            carry += seconds
-        elif symbol in ("ː", "ˑ") or (symbol and symbol[0] in "\u0303\u0329\u0361\u032f"):
-            if merged:
-                merged[-1][1] = float(merged[-1][1]) + seconds
-        elif symbol == " " and seconds < 0.08 and merged:
-            merged[-1][1] = float(merged[-1][1]) + seconds / 2
-            carry += seconds / 2
-        else:
-            merged.append([SILENCE if symbol in _PAUSE else symbol, seconds + carry])
-            carry = 0.0
-    phones: list[Phoneme] = []
-    for symbol, seconds in merged:
-        phones.append(Phoneme(str(symbol), start_s, start_s + float(seconds)))
-        start_s += float(seconds)
-    return phones
-
-
 def resampled(pcm: Floats, rate_hz: float) -> Floats:
     """Bring (n,) speech of any rate to 16 kHz."""
     if not len(pcm):
@@ -112,76 +56,3 @@ def resampled(pcm: Floats, rate_hz: float) -> Floats:
     frame.sample_rate = round(rate_hz)
     pieces = [piece.to_ndarray()[0] for given in (frame, None) for piece in resampler.resample(given)]
     return np.concatenate(pieces)
-
-
-class _Event(ctypes.Structure):
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("string", ctypes.c_char * 8),
-    ]
-
-
-class Espeak:
-    """espeak-ng through its C library, for voices whose phoneme times are exact."""
-
-    def __init__(self) -> None:
-        """Load the library.
-
-        Raises:
-            OSError: libespeak-ng is not installed.
-        """
-        self._lib = ctypes.CDLL(util.find_library("espeak-ng") or "libespeak-ng.so.1")
-        # Retrieval mode; phoneme events in IPA; do not exit on errors.
-        self.rate_hz: int = self._lib.espeak_Initialize(1, 200, None, 0x8003)
-        prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
-        self._callback = prototype(self._receive)
-        self._lib.espeak_SetSynthCallback(self._callback)
-        self._audio: list[NDArray[np.int16]] = []
-        self._marks: list[tuple[str, int]] = []
-
-    def speak(self, text: str, voice: str, *, rate: int = 165, pitch: int = 50) -> Speech:
-        """Speak a sentence; voice is like "en-us+f4", rate in words a minute, pitch 0 to 99."""
-        self._audio, self._marks = [], []
-        self._lib.espeak_SetVoiceByName(voice.encode())
-        self._lib.espeak_SetParameter(1, rate, 0)
-        self._lib.espeak_SetParameter(3, pitch, 0)
-        data = text.encode()
-        self._lib.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
-        self._lib.espeak_Synchronize()
-        pcm = np.concatenate(self._audio).astype(np.float32) / 32768 if self._audio else np.zeros(0, np.float32)
-        marks = [*self._marks, ("", len(pcm))]
-        phones = [
-            Phoneme(symbol.strip("ˈˌː") or SILENCE, start / self.rate_hz, end / self.rate_hz)
-            for (symbol, start), (_, end) in pairwise(marks)
-            if end > start
-        ]
-        return Speech(resampled(pcm, self.rate_hz), phones)
-
-    def _receive(self, wav: object, count: int, events: object) -> int:
-        at = 0
-        while events[at].type:  # type: ignore[index]
-            if events[at].type == 7:  # type: ignore[index]
-                symbol = events[at].string.decode(errors="ignore")  # type: ignore[index]
-                self._marks.append((symbol, events[at].sample))  # type: ignore[index]
-            at += 1
-        if wav and count:
-            self._audio.append(np.ctypeslib.as_array(wav, (count,)).copy())  # type: ignore[arg-type]
-        return 0
-
-
-def corpus(voice: PiperVoice, seed: int, piper_count: int, espeak_count: int) -> Iterator[Speech]:
-    """Speak a seeded training corpus, Piper's part first."""
-    pick = random.Random(seed)
-    for text in sentences(seed, piper_count):
-        yield with_piper(voice, text, pick)
-    espeak = Espeak()
-    for text in sentences(seed + 1, espeak_count):
-        accent = pick.choice(["en-us", "en-us", "en-gb"])
-        name = f"{accent}+{pick.choice(VARIANTS)}"
-        yield espeak.speak(text, name, rate=pick.randint(130, 210), pitch=pick.randint(20, 80))

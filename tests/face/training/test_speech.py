@@ -1,4 +1,4 @@
-"""Speech with timed phonemes: Piper's labels joined into phones, espeak-ng's events read, rates brought to 16 kHz."""
+"""Speech with timed phonemes: Piper's labels joined into phones, espeak-ng's events and flite's segments read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from appliance.face.mel import RATE_HZ
 from appliance.face.training import speech
-from appliance.face.training.speech import Espeak, resampled, sentences, timed, with_piper
+from appliance.face.training.speakers import ESPEAK_VARIANTS, FLITE_VOICES, Espeak, Flite, timed, with_piper
+from appliance.face.training.speech import Speech, resampled, sentences
 from appliance.phoneme import SILENCE
 
 
@@ -77,6 +78,31 @@ def test_espeaks_events_lie_on_its_sound() -> None:
     assert [phone.symbol for phone in said.phones].count("p") == 2
     assert said.phones[-1].end_s == pytest.approx(len(said.pcm) / RATE_HZ, abs=0.05)
     assert level(said.pcm, "ɑ", said.phones) > 3 * level(said.pcm, "p", said.phones)
+
+
+@pytest.mark.slow
+def test_flites_segments_lie_on_its_sound_however_fast_it_is_played() -> None:
+    try:
+        engine = Flite()
+    except OSError:
+        pytest.skip("flite is not installed: apt-get install flite")
+    said = engine.speak("Mama, papa.", "rms", stretch=1.2)
+    for heard in (said, said.faster(1.2)):
+        assert [phone.symbol for phone in heard.phones].count("p") == 2
+        assert heard.phones[-1].end_s == pytest.approx(len(heard.pcm) / RATE_HZ, abs=0.05)
+        assert level(heard.pcm, "ɑ", heard.phones) > 3 * level(heard.pcm, "p", heard.phones)
+    assert len(said.pcm) == pytest.approx(1.2 * len(said.faster(1.2).pcm), rel=0.01)
+
+
+def test_played_faster_everything_comes_sooner() -> None:
+    said = Speech(np.zeros(RATE_HZ, np.float32), [speech.Phoneme("m", 0.2, 0.5)]).faster(1.25)
+    assert len(said.pcm) == RATE_HZ * 4 // 5
+    assert (said.phones[0].start_s, said.phones[0].end_s) == pytest.approx((0.16, 0.4))
+
+
+def test_voices_that_are_kept_for_measuring_train_nobody() -> None:
+    assert not {"f4", "m3"} & set(ESPEAK_VARIANTS)
+    assert "slt" not in FLITE_VOICES
 
 
 def level(pcm: np.ndarray, symbol: str, phones: list[speech.Phoneme]) -> float:
