@@ -129,6 +129,8 @@ class FaceConfig:
     """Providers in the order they are tried."""
     avatar: str = ""
     """Name of an installed avatar, or path of a pack; empty takes the persona's face."""
+    net: str = ""
+    """Name of an installed face net; empty takes the manifest's."""
     threads: int = 1
     """CPU threads of the face net."""
     batch_max: int = 8

@@ -121,3 +121,23 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no recordings in {DATA}")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def stranger_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Stand-ins for other people's face nets, by what is special about them; `hubert` is `ultralight`'s encoder."""
+    from tests.models import strangers
+
+    folder = tmp_path_factory.mktemp("strangers")
+    return {
+        "small": strangers.wav2lip(folder / "Small Face.onnx", width=4),
+        "minus-one": strangers.wav2lip(folder / "minus_one.onnx", size=256, width=2, draws="-1..1", batch=1),
+        "bytes": strangers.wav2lip(folder / "bytes.onnx", size=288, width=2, draws="0..255"),
+        "rgb": strangers.wav2lip(folder / "rgb.onnx", size=192, width=4, rgb=True),
+        "lower-half": strangers.wav2lip(folder / "lower.onnx", size=384, width=2, lower_half=True),
+        "ultralight": strangers.ultralight(folder / "ultralight.onnx"),
+        "hubert": strangers.encoder(folder / "hubert.onnx"),
+        "nan": strangers.wav2lip(folder / "nan.onnx", width=2, draws="nan"),
+        "flat": strangers.wav2lip(folder / "flat.onnx", width=2, draws="flat"),
+        "deaf": strangers.wav2lip(folder / "deaf.onnx", width=2, draws="deaf"),
+    }

@@ -81,8 +81,8 @@ def test_an_unknown_key_suggests_the_nearest(tmp_path: Path, text: str, key: str
 
 
 def test_an_unknown_key_that_resembles_none_lists_them() -> None:
-    with pytest.raises(ConfigurationError, match="from APPLIANCE_FACE__ZZZZZZ") as caught:
-        load(None, {"APPLIANCE_FACE__ZZZZZZ": "1"})
+    with pytest.raises(ConfigurationError, match="from APPLIANCE_FACE__ZZZZZZZZZZZZ") as caught:
+        load(None, {"APPLIANCE_FACE__ZZZZZZZZZZZZ": "1"})
     assert "face.fps" in caught.value.hint
 
 

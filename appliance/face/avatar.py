@@ -12,7 +12,7 @@ import io
 import json
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,6 +92,15 @@ class Avatar:
     def n_frames(self) -> int:
         """Frames in the loop."""
         return len(self.frames)
+
+    def inset(self, share: float) -> Avatar:
+        """The same with less around the face: its boxes are smaller by a share of their size on each side."""
+        if share == 0:
+            return self
+        rims = np.rint(self.boxes[:, 2:] * share / 2).astype(np.int32) * 2
+        cut = round(len(self.mask) * share)
+        mask = np.ascontiguousarray(self.mask[cut : len(self.mask) - cut, cut : len(self.mask) - cut])
+        return replace(self, boxes=self.boxes + rims * np.array([1, 1, -2], np.int32), mask=mask)
 
 
 def portrait(avatar: Avatar) -> bytes:

@@ -1,6 +1,7 @@
 """An utterance's sound in as it comes, what drives its mouth out: one row a picture, for the renderer.
 
-Of speech alone that is a mel window, which the net listens to. Where the voice tells its phonemes, it is the mouth
+Of speech alone that is a mel window, which the net listens to, or a stretch of the sound itself for a net that comes
+with an encoder. Where the voice tells its phonemes, it is the mouth
 itself: eight parameters, exact, and closed in every pause.
 """
 
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.face.encoder import AFTER, BEFORE
 from appliance.face.mel import RATE_HZ, MelWindows
 from appliance.face.resampler import Resampler
 from appliance.face.visemes import PARAMETERS, tracks
@@ -52,6 +54,39 @@ class FromSound:
         rest = self._mel.finish()
         self._mel = self._new()
         return np.concatenate([known, rest])
+
+
+class FromSpeech:
+    """Stretches of the sound around each picture's time, (n, BEFORE + AFTER) in [-1, 1] at 16 kHz."""
+
+    def __init__(self, rate_hz: int, *, fps: int) -> None:
+        self._resampler = Resampler(rate_hz, RATE_HZ)
+        self._fps = fps
+        self._begin()
+
+    def push(self, pcm: Pcm16, phonemes: Sequence[Phoneme] = ()) -> Floats:
+        return self._cut(self._resampler.push(pcm))
+
+    def settle(self) -> Floats:
+        rows = self._cut(np.pad(self._resampler.flush(), (0, AFTER)))
+        self._begin()
+        return rows
+
+    def _begin(self) -> None:
+        self._pcm = np.zeros(BEFORE, np.float32)  # what went before the speech, and what is not needed is cut off
+        self._start = -BEFORE
+        self._n_frames = 0
+
+    def _cut(self, more: Floats) -> Floats:
+        """The stretches that are complete now."""
+        self._pcm = np.concatenate([self._pcm, more])
+        stop = -(-(self._start + len(self._pcm) - AFTER) * self._fps // RATE_HZ)
+        middles = np.arange(self._n_frames, max(stop, self._n_frames)) * RATE_HZ // self._fps - self._start
+        rows = [self._pcm[middle - BEFORE : middle + AFTER] for middle in middles]
+        self._n_frames += len(rows)
+        drop = self._n_frames * RATE_HZ // self._fps - BEFORE - self._start
+        self._pcm, self._start = self._pcm[drop:], self._start + drop
+        return np.stack(rows) if rows else np.empty((0, BEFORE + AFTER), np.float32)
 
 
 class FromPhonemes:

@@ -24,7 +24,7 @@ from appliance.engine import Streams
 from appliance.errors import EngineError
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
-from appliance.face.drive import Drive, FromPhonemes, FromSound
+from appliance.face.drive import Drive, FromPhonemes, FromSound, FromSpeech
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 from appliance.metrics import frames_late
 from appliance.phoneme import Phoneme
@@ -140,9 +140,7 @@ class FaceGenerator:
         Where its phonemes are known, each comes no later than its sound, from the first one on, seconds from the
         utterance's start.
         """
-        utterance = self._utterances.get(segment)
-        if utterance is None:
-            utterance = self._begin(segment, self._drive(rate_hz, known=bool(phonemes)))
+        utterance = self._utterances.get(segment) or self._begin(segment, self._drive(rate_hz, known=bool(phonemes)))
         if utterance.still:
             return
         utterance.sound.append((pcm, phonemes))
@@ -252,6 +250,8 @@ class FaceGenerator:
     def _drive(self, rate_hz: int, *, known: bool) -> Drive:
         if known and self._renderer.takes_mouths:
             return FromPhonemes(rate_hz, fps=self._fps)
+        if self._renderer.takes_stretches:
+            return FromSpeech(rate_hz, fps=self._fps)
         return FromSound(rate_hz, fps=self._fps, offset_s=self._renderer.window_offset_s)
 
     def _hear(self, utterance: _Utterance, most: int = REQUEST) -> None:

@@ -6,8 +6,9 @@ takes them by frame number. No arithmetic is changed: what is drawn is what the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from onnx.utils import Extractor
 Box = tuple[int, int, int, int]
 
 INDEX, MOUTH, TOTAL = "loop.index", "loop.mouth", "loop.total"
-_OPSET_MIN = 11
 _SCALE = np.float32(1 / 255)
 
 
@@ -38,40 +38,88 @@ class Bank:
         return f"loop.bank.{self.name}"
 
 
-def opset(model: Any) -> int:
-    """The version of ONNX's own operators that a model uses."""
-    return max((item.version for item in model.opset_import if item.domain in {"", "ai.onnx"}), default=0)
-
-
-def supported(model: Any) -> bool:
-    """Whether the operators that are put behind the net exist in its version."""
-    return opset(model) >= _OPSET_MIN
-
-
-def frontier(model: Any, mel: str, face: str) -> list[str]:
-    """The tensors that depend on the picture alone and that the rest needs.
+def frontier(model: Any, sound: str, face: str) -> list[str]:
+    """The tensors that depend on the picture alone and that the rest needs: an encoder's last, and those skipped over.
 
     `[face]`, which cuts nothing off, where one of them is not a float32 tensor with one row a picture.
     """
     graph = shape_inference.infer_shapes(model).graph
     kinds = {item.name: item.type.tensor_type for item in (*graph.value_info, *graph.input)}
-    needs: dict[str, frozenset[str]] = {mel: frozenset({mel}), face: frozenset({face})}
+    needs: dict[str, frozenset[str]] = {sound: frozenset({sound}), face: frozenset({face})}
     cut: dict[str, None] = {}
     for node in graph.node:
         inputs = frozenset[str]().union(*(needs.get(name, frozenset()) for name in node.input))
-        if mel in inputs:
+        if sound in inputs:
             cut.update((name, None) for name in node.input if needs.get(name) == frozenset({face}))
         needs.update((name, inputs) for name in node.output)
     pictures = needs.get(graph.output[0].name) == frozenset({face})
-    batch = kinds[face].shape.dim[0].dim_param
+    batch = _rows(kinds[face])
     if pictures or not cut or not batch or not all(name in kinds and _by_row(kinds[name], batch) for name in cut):
         return [face]
     return list(cut)
 
 
-def _by_row(kind: Any, batch: str) -> bool:
+def fitting(model: Any, face: str, cut: Sequence[str], sizes: Mapping[str, int], most_bytes: int) -> list[str]:
+    """A cut nearer to the face, where a row of the given one takes too much: the largest tensors are made again.
+
+    Args:
+        cut: what `frontier` gave.
+        sizes: bytes of a row of each of them, as they are kept.
+        most_bytes: what a row of all of them may take.
+    Returns:
+        The tensors to keep; `[face]` where there is no room for any.
+    """
+    graph = shape_inference.infer_shapes(model).graph
+    kinds = {item.name: item.type.tensor_type for item in (*graph.value_info, *graph.input)}
+    makers = {name: node for node in graph.node for name in node.output}
+    batch = _rows(kinds[face])
+    pictures = _made_from(graph, face)
+    bytes_of = {name: _row_bytes(kinds[name]) for name in pictures if name in kinds and _by_row(kinds[name], batch)}
+    bytes_of[face] //= 4  # a picture's values are kept as bytes
+    bytes_of |= sizes
+    kept = set(cut)
+    while sum(bytes_of[name] for name in kept) > most_bytes:
+        larger = max(kept - {face}, key=lambda name: bytes_of[name], default=face)
+        if larger == face:
+            return [face]
+        kept.remove(larger)
+        kept |= _made_of(larger, makers, bytes_of, face)
+    return [name for name in (face, *makers) if name in kept]
+
+
+def _made_from(graph: Any, tensor: str) -> set[str]:
+    """A tensor and all that depend on it."""
+    found = {tensor}
+    for node in graph.node:
+        if found.intersection(node.input):
+            found.update(node.output)
+    return found
+
+
+def _made_of(name: str, makers: Mapping[str, Any], rows: Collection[str], face: str) -> set[str]:
+    """The tensors with one row a picture that the maker of one takes; what is in between is made again with it."""
+    found: set[str] = set()
+    left = [name]
+    while left:
+        for taken in makers[left.pop()].input:
+            if taken in rows:
+                found.add(taken)
+            elif taken in makers:
+                left.append(taken)
+    return found or {face}
+
+
+def _rows(kind: Any) -> str | int:
     dims = list(kind.shape.dim)
-    return kind.elem_type == TensorProto.FLOAT and bool(dims) and dims[0].dim_param == batch
+    return (dims[0].dim_param or dims[0].dim_value) if dims else 0
+
+
+def _by_row(kind: Any, batch: str | int) -> bool:
+    return kind.elem_type == TensorProto.FLOAT and _rows(kind) == batch
+
+
+def _row_bytes(kind: Any) -> int:
+    return 4 * prod(dim.dim_value for dim in list(kind.shape.dim)[1:])
 
 
 def picture_half(model: Any, face: str, cut: Sequence[str]) -> Any:
@@ -79,9 +127,9 @@ def picture_half(model: Any, face: str, cut: Sequence[str]) -> Any:
     return Extractor(shape_inference.infer_shapes(model)).extract_model([face], list(cut))
 
 
-def sound_half(model: Any, mel: str, mouth: str) -> Any:
+def sound_half(model: Any, sound: str, mouth: str) -> Any:
     """The net from its sound input to the mouth parameters."""
-    return Extractor(shape_inference.infer_shapes(model)).extract_model([mel], [mouth])
+    return Extractor(shape_inference.infer_shapes(model)).extract_model([sound], [mouth])
 
 
 def packed(values: NDArray[np.float32]) -> NDArray[Any]:

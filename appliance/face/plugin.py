@@ -8,7 +8,7 @@ from appliance.config import FaceConfig
 from appliance.context import Context
 from appliance.engine import Bridge, Limits
 from appliance.errors import AvatarError, BundleError
-from appliance.face import packs
+from appliance.face import nets, packs
 from appliance.face.generator import FaceGenerator
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 
@@ -20,11 +20,14 @@ def create(section: FaceConfig, context: Context) -> FaceGenerator:
     """The face of one session, drawn by the engine that all sessions share.
 
     Raises:
+        AvatarError: code not-found, no avatar or net of the name in the settings is installed.
         BundleError: code not-found, the bundle has no face net or no avatar.
     """
     files = dict(context.files)
     if section.avatar:
         files["avatar"] = packs.find(section.avatar)
+    if section.net:
+        files["face"] = nets.find(section.net)
     for role in ("face", "avatar"):
         if role not in files:
             raise BundleError(f"the bundle has no model for the role {role}", code="not-found")

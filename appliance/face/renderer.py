@@ -17,9 +17,10 @@ from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face.avatar import Avatar, load_avatar, portrait
 from appliance.face.compositor import Compositor
+from appliance.face.encoder import loudness
 from appliance.face.loop_net import LoopNet
-from appliance.face.mel import FLOOR, N_MELS, WINDOW, presence
-from appliance.face.net import FaceNet
+from appliance.face.mel import presence
+from appliance.face.net import open_net
 from appliance.face.visemes import PARAMETERS, departure
 
 Floats = NDArray[np.float32]
@@ -39,7 +40,8 @@ class RenderRequest:
     indices: tuple[int, ...]
     """The running frame index of each row; the avatar's loop is walked with it."""
     drive: Floats
-    """A row a frame: (n, 80, 16) mel windows in [-4, 4]; or, where the net takes them, (n, 8) mouths in [0, 1]."""
+    """A row a frame: (n, 80, 16) mel windows in [-4, 4], or stretches of sound, (n, 13280), for a net with an encoder;
+    or, where the net takes them, (n, 8) mouths in [0, 1]."""
     due_s: float = 0.0
     """When the first one is shown, on the monotonic clock; 0 where all are wanted as soon as can be."""
 
@@ -109,6 +111,12 @@ class FaceRenderer:
         assert self._net is not None, "load() comes first"
         return self._net.takes_mouths
 
+    @property
+    def takes_stretches(self) -> bool:
+        """Whether a request brings stretches of sound, and not mel windows."""
+        assert self._net is not None, "load() comes first"
+        return self._net.takes_stretches
+
     @cached_property
     def portrait(self) -> bytes:
         """The face at rest, PNG, for whoever shows it before the video comes."""
@@ -121,25 +129,25 @@ class FaceRenderer:
             AvatarError: a file is missing, corrupt or of another kind.
         """
         net_path, avatar_path = self._paths
-        net = FaceNet(net_path, threads=self._config.threads)
+        net = open_net(net_path, threads=self._config.threads)
         self._window_offset_s = net.window_offset_s
         self._avatar = load_avatar(avatar_path)
         if self._avatar.card.fps != self._config.fps:
             message = f"the avatar has {self._avatar.card.fps} frames a second, not {self._config.fps}"
             raise AvatarError(message, code="incompatible", hint="set fps in [face] to the avatar's")
         cv2.setNumThreads(self._config.threads)
-        self._compositor = Compositor(self._avatar)
+        self._compositor = Compositor(self._avatar.inset(net.rim))
         crops = np.stack([self._compositor.crop(index, net.size) for index in range(self._avatar.n_frames)])
         box = self._compositor.region(net.size)
         self._net = LoopNet(net, crops, box, cache_mib=self._config.cache_mib)
-        self._sizes = batch_sizes(self._config.batch_max, cuda=self._net.cuda)
+        self._sizes = batch_sizes(self._config.batch_max, cuda=self._net.cuda) if net.together else (1,)
 
     def warm_up(self) -> None:
         """Run every batch size, so that the first visitor does not wait for allocations, and note what it takes."""
         compositor = self._compositor
         assert compositor is not None, "load() comes first"
         assert self._net is not None, "load() comes first"
-        (silent,) = self._net.listen(np.full((1, N_MELS, WINDOW), FLOOR, np.float32))
+        (silent,) = self._net.listen(self._net.silence[None], np.zeros(1))
         for count in self._sizes:
             for _ in range(2):
                 started_s = self._clock()
@@ -235,7 +243,7 @@ class FaceRenderer:
         net = self._net
         assert net is not None, "load() comes first"
         told = net.takes_mouths and request.drive.ndim == 2
-        row = (len(PARAMETERS),) if told else (N_MELS, WINDOW)
+        row = (len(PARAMETERS),) if told else net.silence.shape
         if request.drive.shape != (len(request.indices), *row):
             message = f"{len(request.indices)} frames were asked for with rows {request.drive.shape}"
             raise AvatarError(message, code="avatar-input")
@@ -245,7 +253,9 @@ class FaceRenderer:
         if told:
             job = _Job(request, request.drive, departure(request.drive), self._arrivals)
         else:
-            job = _Job(request, net.listen(request.drive), presence(request.drive), self._arrivals)
+            strength = loudness(request.drive) if net.takes_stretches else presence(request.drive)
+            heard = net.listen(request.drive, np.array(request.indices) / self._config.fps)
+            job = _Job(request, heard, strength, self._arrivals)
         self._jobs.append(job)
         return job
 

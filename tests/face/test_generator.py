@@ -62,7 +62,7 @@ def avatar() -> SimpleNamespace:
 @pytest.fixture
 async def face() -> AsyncIterator[tuple[FaceGenerator, FakeBridge]]:
     bridge = FakeBridge()
-    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08, takes_mouths=True)
+    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08, takes_mouths=True, takes_stretches=False)
     context = Context(Engines(), {}, SimpleNamespace(name="nobody"))  # type: ignore[arg-type]
     generator = FaceGenerator(renderer, bridge, context, fps=25, clock=lambda: 50.0)  # type: ignore[arg-type]
     yield generator, bridge

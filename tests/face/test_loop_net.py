@@ -11,8 +11,10 @@ from onnx import TensorProto, helper
 
 from appliance.errors import AvatarError
 from appliance.face import graph
+from appliance.face.adapter import Adapter
 from appliance.face.loop_net import LoopNet, face_input
-from appliance.face.net import FaceNet, chosen_providers
+from appliance.face.net import FaceNet
+from appliance.face.onnx_file import chosen_providers
 from tests.models import generate
 
 NET = generate.HERE / "grey_mouth.onnx"
@@ -49,7 +51,7 @@ def test_a_mouth_is_heard_or_told(tmp_path: Path, cache_mib: int) -> None:
     assert bound.takes_mouths
     indices = np.arange(5)
     mels = windows(5)
-    mouths = bound.listen(mels)
+    mouths = bound.listen(mels, indices / 25)
     assert mouths.shape == (5, 8)
     assert np.allclose(mouths[:, 0], [0, 0.25, 0.5, 0.75, 1])
     assert np.array_equal(bound.render(mouths, indices), whole(net, mels, indices))
@@ -94,7 +96,7 @@ def test_what_depends_on_the_picture_alone_is_cut_off(tmp_path: Path) -> None:
     for item in (mel, face, out):
         item.type.tensor_type.shape.dim[0].dim_value = 1
     fixed = helper.make_model(helper.make_graph(nodes, "net", [mel, face], [out], [one]))
-    assert graph.frontier(fixed, "mel", "face") == ["face"], "a net for one picture at a time is left whole"
+    assert graph.frontier(fixed, "mel", "face") == ["doubled"], "a net for one picture at a time is cut as well"
 
 
 def test_a_picture_that_is_not_finite_is_refused() -> None:
@@ -134,7 +136,37 @@ def test_a_gpu_draws_what_the_cpu_draws(monkeypatch: pytest.MonkeyPatch) -> None
     mels, indices = windows(64), np.arange(64)
     on_gpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
     assert on_gpu.cuda
-    monkeypatch.setattr("appliance.face.net.chosen_providers", lambda _: [("CPUExecutionProvider", {})])
+    monkeypatch.setattr("appliance.face.onnx_file.chosen_providers", lambda _: [("CPUExecutionProvider", {})])
     on_cpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
     difference = on_gpu.render(mels, indices).astype(int) - on_cpu.render(mels, indices)
     assert np.abs(difference).max() <= 1
+
+
+def test_a_unet_gives_up_of_its_skips_what_there_is_no_room_for(stranger_files: dict[str, Path]) -> None:
+    """The largest are made again from what lies nearer to the face; what is drawn stays what the net draws."""
+    net = FaceNet(stranger_files["small"])
+    crops = np.random.default_rng(5).integers(0, 256, (FRAMES, 96, 96, 3), np.uint8)
+    cut = graph.frontier(net.model, net.sound, net.face)
+    assert len(cut) == 8, "seven skips and the reference itself"
+    indices, mels = np.array([0, 7, 12, 13]), windows(4)
+    pictures = net.render(mels[:, None], face_input(crops[indices % FRAMES]))
+    whole = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    kept: list[int] = []
+    for cache_mib in (256, 3, 2, 1, 0):
+        bound = LoopNet(net, crops, (0, 0, 96, 96), cache_mib=cache_mib)
+        kept.append(bound.cached_bytes)
+        assert cache_mib == 0 or bound.cached_bytes <= cache_mib * 2**20
+        assert np.abs(bound.render(mels, indices).astype(int) - whole).max() <= 1
+    assert sorted(set(kept), reverse=True) == kept, "each limit leaves less, the last one the faces alone"
+    assert kept[-1] == FRAMES * 6 * 96 * 96
+
+
+def test_one_picture_at_a_time_is_kept_and_drawn_as_well(stranger_files: dict[str, Path]) -> None:
+    alone = FaceNet(stranger_files["small"], adapter=Adapter(together=False))
+    crops = np.random.default_rng(5).integers(0, 256, (FRAMES, 96, 96, 3), np.uint8)
+    many = LoopNet(FaceNet(stranger_files["small"]), crops, (20, 50, 40, 30), cache_mib=256)
+    one = LoopNet(alone, crops, (20, 50, 40, 30), cache_mib=256)
+    assert (one.together, many.together) == (False, True)
+    assert one.cached_bytes > FRAMES * 6 * 96 * 96, "its picture half is kept"
+    drawn = np.concatenate([one.render(windows(3)[at : at + 1], np.array([at])) for at in range(3)])
+    assert np.abs(drawn.astype(int) - many.render(windows(3), np.arange(3))).max() <= 1

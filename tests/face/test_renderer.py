@@ -26,9 +26,10 @@ class CountedNet:
         self.inner = renderer._net  # pyright: ignore[reportPrivateUsage]
         assert self.inner is not None
         self.batches, self.failing, self.cuda, self.takes_mouths = list[int](), False, False, False
+        self.takes_stretches, self.silence = False, self.inner.silence
         renderer._net = self  # type: ignore[assignment]  # pyright: ignore
 
-    def listen(self, mels: np.ndarray) -> np.ndarray:
+    def listen(self, mels: np.ndarray, times_s: np.ndarray) -> np.ndarray:
         return mels
 
     def render(self, mels: np.ndarray, indices: np.ndarray) -> np.ndarray:
