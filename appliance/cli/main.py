@@ -24,7 +24,7 @@ COMMANDS = {
     "doctor": "check this machine and this installation",
     "size": "measure how many visitors this machine serves, and keep it for the box",
     "config": "show the settings in force and where each came from",
-    "models": "list, fetch or verify the model files",
+    "models": "list, fetch or verify the model files; add a face net of your own",
     "avatar": "list, show, bring, hand out, remove and train avatars",
     "check": "start the box, hold one spoken conversation with it, print its figures, stop",
     "bench": "measure the box and its engines, beside stock baselines",

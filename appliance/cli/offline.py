@@ -21,7 +21,7 @@ def with_chain(args: argparse.Namespace, work: Callable[[Chain], Awaitable[Film]
     """Run `work` on a warm chain and return the film's fields.
 
     Args:
-        args: with `config`, `persona` and `avatar`, each may be None.
+        args: with `config`, `persona`, `avatar` and `net`, each may be None.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     config = load(args.config).config
@@ -29,6 +29,8 @@ def with_chain(args: argparse.Namespace, work: Callable[[Chain], Awaitable[Film]
         config = dataclasses.replace(config, session=dataclasses.replace(config.session, persona=args.persona))
     if args.avatar:
         config = dataclasses.replace(config, face=dataclasses.replace(config.face, avatar=args.avatar))
+    if args.net:
+        config = dataclasses.replace(config, face=dataclasses.replace(config.face, net=args.net))
     configure(dataclasses.replace(config.logs, level="WARNING"))
     return dataclasses.asdict(asyncio.run(_run(config, work)))
 
@@ -37,10 +39,15 @@ async def _run(config: Config, work: Callable[[Chain], Awaitable[Film]]) -> Film
     from appliance.bundles.verify import files
     from appliance.context import Context, Engines
     from appliance.engine import SessionId
+    from appliance.face import nets, packs
     from appliance.offline import Chain
     from appliance.personas.persona import load as load_persona
     from appliance.providers import warm_up
 
+    if config.face.net:
+        nets.find(config.face.net)  # what is not there is told before anything is loaded
+    if config.face.avatar:
+        packs.find(config.face.avatar)
     _progress("checking model files")
     paths = files(config.models.manifest)
     persona = load_persona(config.session.persona)

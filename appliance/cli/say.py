@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, help="the film to write (.mp4)")
     parser.add_argument("--persona", help="who speaks: a shipped persona's name or a TOML file")
     parser.add_argument("--avatar", help="whose face: an installed avatar's name or a pack's path")
+    parser.add_argument("--net", help="which face net draws it: an installed one's name")
     parser.add_argument("--config", type=Path, help="a configuration file")
     parser.add_argument("--json", action="store_true", help="print the timings as JSON")
 

@@ -92,12 +92,12 @@ def adapt(model: Any, given: Signature, adapter: Adapter) -> Signature:
     graph.node.extend(nodes)
     face.name = FACE
     del graph.output[:]
-    shape = [graph_batch(face), 3, given.size, given.size]
+    shape = [_batch(face), 3, given.size, given.size]
     graph.output.append(helper.make_tensor_value_info(PICTURE, TensorProto.FLOAT, shape))
     return Signature(given.sound, given.window, FACE, given.size)
 
 
-def graph_batch(item: Any) -> str | int:
+def _batch(item: Any) -> str | int:
     """The first size of an input: a name where any number does."""
     dim = item.type.tensor_type.shape.dim[0]
     return dim.dim_param or dim.dim_value

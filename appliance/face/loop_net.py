@@ -173,8 +173,14 @@ class _PictureHalf:
         faces = [graph.Bank(self._face, _levels(crops))] if self._face in self._cut else []
         rows: list[Floats] = []
         for at in range(0, len(crops) if self._session else 0, self._at_once):
-            made = self._session.run(self._made, {self._face: face_input(crops[at : at + self._at_once])})
+            made = self._run(face_input(crops[at : at + self._at_once]))
             rows = rows or [np.empty((len(crops), *value.shape[1:]), np.float32) for value in made]
             for row, value in zip(rows, made, strict=True):
                 row[at : at + self._at_once] = value
         return [*faces, *(graph.Bank(name, graph.packed(row)) for name, row in zip(self._made, rows, strict=True))]
+
+    def _run(self, faces: Floats) -> list[Floats]:
+        try:
+            return list(self._session.run(self._made, {self._face: faces}))
+        except Exception as error:
+            raise AvatarError("the face net failed", code="inference-failed", hint=BROKEN) from error

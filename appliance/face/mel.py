@@ -137,12 +137,17 @@ def mel_windows(pcm: Floats, *, fps: int = 25, offset_s: float = 0.0) -> Floats:
     return np.concatenate([stream.push(pcm), stream.finish()])
 
 
-def presence(windows: Floats) -> Floats:
-    """Tell how much sound is in the middle 125 ms of each window, (n, 80, 16): (n,) from 0, silence, to 1.
+def presence(windows: Floats, *, offset_s: float = -0.08) -> Floats:
+    """Tell how much sound is around each picture, as its window, (n, 80, 16), holds it: (n,) from 0, silence, to 1.
 
     The loudest band decides; one unit of mel is 12.5 dB. 0 is reached some 70 dB, 1 some 60 dB under a full-scale tone.
+
+    Args:
+        offset_s: where windows start, see `MelWindows`. The middle 125 ms of centred ones count; of one that starts at
+            its picture, as Wav2Lip's, what is heard then counts as well: else mouths would rest before the sound ends.
     """
-    loudest = windows[:, :, 3:13].max(axis=(1, 2), initial=FLOOR)
+    first = min(max(round(-offset_s * MELS_PER_S) - 3, 0), 3)
+    loudest = windows[:, :, first:13].max(axis=(1, 2), initial=FLOOR)
     return np.clip((loudest - _SILENT) / (_SOUNDING - _SILENT), 0.0, 1.0).astype(np.float32)
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,12 +171,9 @@ def remove(name: str) -> None:
 def _toml(card: Card) -> str:
     values = dataclasses.asdict(card)
     adapter: dict[str, object] = values.pop("adapter")
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in ({"format": FORMAT} | values).items()]
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "[adapter]",
-            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in adapter.items()),
-        ]
-    )
+    return "\n".join([*_lines({"format": FORMAT} | values), "", "[adapter]", *_lines(adapter), ""])
+
+
+def _lines(values: Mapping[str, object]) -> list[str]:
+    """A string, number or truth value is in JSON what it is in TOML."""
+    return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]

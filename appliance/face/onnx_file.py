@@ -115,7 +115,8 @@ def inputs(model: Any) -> dict[str, list[int | str]]:
 
 
 def _not_onnx(path: Path) -> AvatarError:
-    return AvatarError(f"{path.name} is not an ONNX model", code="incompatible", hint=BROKEN)
+    hint = "give an .onnx file that is whole; `appliance models verify` checks those that are installed"
+    return AvatarError(f"{path.name} is not an ONNX model", code="incompatible", hint=hint)
 
 
 def _tensors(model: Any) -> Iterator[Any]:

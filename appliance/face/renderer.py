@@ -253,7 +253,11 @@ class FaceRenderer:
         if told:
             job = _Job(request, request.drive, departure(request.drive), self._arrivals)
         else:
-            strength = loudness(request.drive) if net.takes_stretches else presence(request.drive)
+            strength = (
+                loudness(request.drive)
+                if net.takes_stretches
+                else presence(request.drive, offset_s=self._window_offset_s)
+            )
             heard = net.listen(request.drive, np.array(request.indices) / self._config.fps)
             job = _Job(request, heard, strength, self._arrivals)
         self._jobs.append(job)

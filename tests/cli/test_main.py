@@ -124,10 +124,14 @@ def _bare() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("name", ["config", "models", "doctor", "token"])
+@pytest.mark.parametrize("name", ["config", "models list", "models add", "doctor", "token"])
 def test_each_of_these_commands_helps_without_a_library(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "appliance", name, "--help"], cwd=ROOT, capture_output=True, text=True, env=_bare()
+        [sys.executable, "-S", "-m", "appliance", *name.split(), "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=_bare(),
     )
     assert done.returncode == 0, done.stderr
     assert "--json" in done.stdout

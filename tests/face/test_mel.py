@@ -86,3 +86,11 @@ def test_presence_tells_silence_from_sound() -> None:
     assert found[0].max() == 0
     assert found[1].max() < 0.05
     assert found[2].min() == 1
+
+
+def test_a_window_that_starts_at_its_picture_counts_from_there() -> None:
+    """The last 40 ms of sound: the mouth is still shown, though the middle of the window is silent."""
+    window = np.full((1, 80, 16), -4, np.float32)
+    window[:, :, :3] = 2
+    assert presence(window).tolist() == [0]
+    assert presence(window, offset_s=0.0).tolist() == [1]
