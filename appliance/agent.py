@@ -62,6 +62,7 @@ class Host(Agent):
                 yield chunk
         except (APIError, TimeoutError) as error:
             logger.error("no reply: the visitor is told", extra={"reason": str(error) or type(error).__name__})
+            self._publisher.state.mood("calm")
             yield " " * said + self._trouble
 
     async def tts_node(
@@ -73,6 +74,7 @@ class Host(Agent):
                 yield frame
         except APIError as error:
             logger.error("no voice: the visitor is told", extra={"reason": str(error)})
+            self._publisher.state.mood("calm")
             async for frame in Agent.default.tts_node(self, _once(self._trouble), model_settings):
                 yield frame
 

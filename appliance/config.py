@@ -135,7 +135,7 @@ class FaceConfig:
     """CPU threads of the face net."""
     batch_max: int = 8
     """Most frames in one run of the net."""
-    cache_mib: int = 256
+    cache_mib: int = 512
     """Memory for what the net makes of the avatar's frames alone, MiB; where it does not suffice, drawing is slower."""
     fps: int = 25
     """Video frames a second."""

@@ -219,7 +219,7 @@ class Session:
             aec_warmup_duration=_ECHO_SETTLES_S,
             session_close_transcript_timeout=_LAST_WORDS_S,
         )
-        session.output.audio = publisher.output
+        publisher.join(session)
         self._watch(session, visitor)
         if isinstance(mind, LlamaLLM):
             session.on("user_state_changed", lambda event: self._read_ahead(event, mind, session.history))

@@ -24,7 +24,8 @@ def _host(
 ) -> Host:
     output = SimpleNamespace(speaking=lambda: speaking, paused=lambda: paused)
     echo = SimpleNamespace(heard_itself=lambda: heard_itself, heard_another=lambda: heard_another)
-    publisher = SimpleNamespace(output=output, echo=echo)
+    state = SimpleNamespace(mood=lambda mood: None)
+    publisher = SimpleNamespace(output=output, echo=echo, state=state)
     return Host(PERSONA, cast("Any", publisher))
 
 

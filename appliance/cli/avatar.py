@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = {
         "list": "the avatars that can be shown",
         "info": "what one says of itself",
-        "preview": "a picture of one: its face at rest and frames of its idle loop",
+        "preview": "a picture of one: its face at rest and frames of its film",
         "export": "write a copy of one",
         "import": "verify a pack and install it",
         "remove": "remove an installed one",
@@ -94,6 +94,7 @@ def _info(args: argparse.Namespace) -> tuple[Any, str]:
         "measurable": avatar.ruler is not None,
     }
     shown = {key: value for key, value in told.items() if key != "files"}
+    shown["clips"] = ", ".join(clip.name for clip in avatar.card.clips) or "one loop"
     return told, "\n".join(f"{key:<12} {value}" for key, value in shown.items())
 
 
@@ -159,7 +160,7 @@ def _shipped(args: argparse.Namespace) -> Path:
 
 
 def _sheet(avatar: Avatar) -> NDArray[np.uint8]:
-    """The face at rest beside eight frames of its loop: BGR."""
+    """The face at rest beside eight frames of its film: BGR."""
     size = avatar.width // 2 // 2 * 2, avatar.height // 2 // 2 * 2
     at = np.linspace(0, avatar.n_frames, 8, endpoint=False).astype(int)
     pictures = [cv2.cvtColor(avatar.frames[index], cv2.COLOR_YUV2BGR_I420) for index in (0, *at)]

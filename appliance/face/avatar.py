@@ -1,8 +1,8 @@
 """An avatar pack in, its frames, face boxes and mouth mask out: everything a face is made of except the net.
 
-A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, and the sha256 of the other files), frames.mp4
-(the idle loop, H.264 4:2:0), boxes.json (the face box of every frame) and mask.png (where the mouth may change it);
-and, where its lips can be measured, ruler.npy.
+A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, the clips of its film, and the sha256 of the
+other files), frames.mp4 (the film, H.264 4:2:0: clips one after the other, or one idle loop), boxes.json (the face box
+of every frame) and mask.png (where the mouth may change it); and, where its lips can be measured, ruler.npy.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tempfile
 import tomllib
 import zipfile
 from dataclasses import dataclass, replace
@@ -22,7 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.bundles.manifest import cache
 from appliance.errors import AvatarError
+from appliance.face.life import Clip
 from appliance.face.ruler import N_WEIGHTS, Ruler
 
 Bytes = NDArray[np.uint8]
@@ -32,7 +35,8 @@ FRAMES, BOXES, MASK = "frames.mp4", "boxes.json", "mask.png"
 RULER = "ruler.npy"
 FORMAT = 1
 _FILE_LIMIT = 64 * 2**20
-_MEMORY_LIMIT = 512 * 2**20
+_FILM_LIMIT = 2**31
+"""Bytes of all frames, decoded."""
 _HINT = "fetch the avatar again, or build it with `python -m appliance.face.training`"
 
 
@@ -47,9 +51,9 @@ class Card:
     height: int
     """Height of the picture, pixels, even."""
     fps: int
-    """Frames of the loop in one second."""
+    """Frames of the film in one second."""
     frames: int
-    """Frames in the loop."""
+    """Frames in the film."""
     licence: str
     """SPDX name of the pack's licence."""
     author: str
@@ -60,6 +64,8 @@ class Card:
     """The words that tell a visitor that this face is generated."""
     files: dict[str, str]
     """sha256 of each other file, by name."""
+    clips: tuple[Clip, ...] = ()
+    """What the film consists of; where there is none, all of it is one loop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +75,7 @@ class Avatar:
     card: Card
     """What it says of itself."""
     frames: Bytes
-    """(n, height * 3 / 2, width) uint8, I420, BT.601 limited range; the last leads into the first."""
+    """(n, height * 3 / 2, width) uint8, I420, BT.601 limited range; mapped from a file that has no name any more."""
     boxes: NDArray[np.int32]
     """(n, 3): left, top and size of the face box in each frame, pixels, even."""
     mask: Bytes
@@ -90,7 +96,7 @@ class Avatar:
 
     @property
     def n_frames(self) -> int:
-        """Frames in the loop."""
+        """Frames in the film."""
         return len(self.frames)
 
     def inset(self, share: float) -> Avatar:
@@ -104,7 +110,7 @@ class Avatar:
 
 
 def portrait(avatar: Avatar) -> bytes:
-    """The face at rest: the loop's first frame as PNG."""
+    """The face at rest: the film's first frame as PNG."""
     picture = cv2.cvtColor(avatar.frames[0], cv2.COLOR_YUV2BGR_I420)
     return cv2.imencode(".png", picture)[1].tobytes()
 
@@ -168,33 +174,52 @@ def _card(text: bytes) -> Card:
         values: dict[str, Any] = tomllib.loads(text.decode())
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
-        card = Card(**values)
-    except (ValueError, TypeError, KeyError) as error:
+        told: list[dict[str, Any]] = values.pop("clips", [])
+        clips = tuple(Clip(exits=tuple(clip.pop("exits")), **clip) for clip in told)
+        card = Card(**values, clips=clips)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AvatarError(f"the avatar's card cannot be used: {error}", code="incompatible", hint=_HINT) from error
     numbers = (card.width, card.height, card.fps, card.frames)
     if not all(type(number) is int and number > 0 for number in numbers) or card.width % 2 or card.height % 2:
         raise AvatarError("the avatar's card has sizes that cannot be", code="incompatible", hint=_HINT)
-    if card.frames * card.width * card.height * 3 // 2 > _MEMORY_LIMIT:
-        raise AvatarError("the avatar's loop needs more than 512 MiB", code="incompatible", hint="make it shorter")
+    if card.frames * card.width * card.height * 3 // 2 > _FILM_LIMIT:
+        raise AvatarError("the avatar's film needs more than 2 GiB", code="incompatible", hint="make it shorter")
+    if not all(_inside(clip, card.frames) for clip in card.clips):
+        raise AvatarError("the avatar's clips do not fit its film", code="incompatible", hint=_HINT)
     return card
 
 
+def _inside(clip: Clip, frames: int) -> bool:
+    numbers = (clip.first, clip.frames, *clip.exits)
+    whole = all(type(number) is int and number >= 0 for number in numbers) and type(clip.name) is type(clip.kind) is str
+    return whole and 0 < clip.frames <= frames - clip.first and max(clip.exits, default=0) < clip.frames
+
+
 def _decode(data: bytes, card: Card) -> Bytes:
-    """Decode the loop straight to I420, without a way through RGB: (n, height * 3 / 2, width)."""
-    frames = np.empty((card.frames, card.height * 3 // 2, card.width), np.uint8)
+    """Decode the film straight to I420, without a way through RGB: (n, height * 3 / 2, width).
+
+    It is mapped from a file in the cache's folder, so that the system may take its memory back where it is short.
+    """
     count = 0
     try:
-        with av.open(io.BytesIO(data), "r") as film:
+        cache().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache()) as raw, av.open(io.BytesIO(data), "r") as film:
             for frame in film.decode(video=0):
                 if (frame.width, frame.height) != (card.width, card.height) or count == card.frames:
                     raise AvatarError("the avatar's frames are not what its card says", code="incompatible", hint=_HINT)
-                frames[count] = frame.to_ndarray(format="yuv420p")
+                raw.write(frame.to_ndarray(format="yuv420p").tobytes())
                 count += 1
+            if count != card.frames:
+                message = f"the avatar has {count} frames, not {card.frames}"
+                raise AvatarError(message, code="incompatible", hint=_HINT)
+            raw.flush()
+            shape = (count, card.height * 3 // 2, card.width)
+            return np.memmap(raw, np.uint8, mode="r", shape=shape)
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         raise AvatarError("the avatar's frames cannot be decoded", code="incompatible", hint=_HINT) from error
-    if count != card.frames:
-        raise AvatarError(f"the avatar has {count} frames, not {card.frames}", code="incompatible", hint=_HINT)
-    return frames
+    except OSError as error:
+        message = f"the avatar's frames cannot be kept in {cache()}: {error.strerror}"
+        raise AvatarError(message, code="no-room", hint="make room there, or set APPLIANCE_HOME") from error
 
 
 def _boxes(data: bytes, card: Card) -> NDArray[np.int32]:

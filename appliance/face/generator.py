@@ -1,8 +1,8 @@
 """One visitor's face: speech in ahead of time, one I420 picture out for every frame's time, speaking or silent.
 
-Pictures are rendered as soon as their sound is known and wait here until it is heard. One running index walks the
-avatar's idle loop through silence and speech alike, so the head never jumps. A picture that is not ready in time is
-replaced by the one before it: video gives way before the voice does.
+Pictures are rendered as soon as their sound is known and wait here until it is heard. One running index counts frames
+through silence and speech alike, and `Life` tells which of the avatar's belongs to it, so the head never jumps. A
+picture that is not ready in time is replaced by the one before it: video gives way before the voice does.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from appliance.errors import EngineError
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
 from appliance.face.drive import Drive, FromPhonemes, FromSound, FromSpeech
+from appliance.face.life import Life
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 from appliance.metrics import frames_late
 from appliance.phoneme import Phoneme
@@ -50,13 +51,15 @@ class _Utterance:
 
     number: int
     base: int
-    """The avatar's frame that its chunk 0 is drawn on."""
+    """The running index of its chunk 0."""
     drive: Drive
     sound: deque[tuple[Pcm16, Sequence[Phoneme]]] = field(default_factory=deque)
     """Known, and not yet turned into rows: a second takes 2 ms, and a whole reply may come at once."""
     rows: deque[Floats] = field(default_factory=deque)
     """What drives the pictures that are not asked for yet."""
     n_rows: int = 0
+    asked: int = 0
+    """Pictures that are drawn, or will be: their frames are fixed."""
     rendered: dict[int, bytes] = field(default_factory=dict)
     ended: bool = False
     """No more sound comes."""
@@ -71,6 +74,21 @@ class _Utterance:
     """Set when there may be something to render; only the rendering task clears it."""
     drawn: asyncio.Event = field(default_factory=asyncio.Event)
     """Set with each picture; only `wait` clears it."""
+
+    def hear(self, most: int = REQUEST) -> None:
+        """Turn known sound into rows, until `most` of them wait."""
+        while self.sound and len(self.rows) < most:
+            self.add(self.drive.push(*self.sound.popleft()))
+        if self.ended and not self.sound and not self.flushed:
+            self.add(self.drive.settle())
+            self.flushed = True
+
+    def add(self, rows: Floats) -> None:
+        """More rows are to be drawn."""
+        if len(rows):
+            self.rows.extend(rows)
+            self.n_rows += len(rows)
+            self.work.set()
 
 
 class FaceGenerator:
@@ -106,6 +124,11 @@ class FaceGenerator:
     def _compositor(self) -> Compositor:
         return Compositor(self._renderer.avatar)
 
+    @cached_property
+    def life(self) -> Life:
+        """Which of the avatar's frames belongs to each running index; speech begins on the one after the last shown."""
+        return Life(self._renderer.avatar.card.clips, self._renderer.avatar.n_frames, self._context.session)
+
     @property
     def avatar(self) -> Avatar:
         """Who is shown, once the engine is loaded."""
@@ -133,6 +156,16 @@ class FaceGenerator:
     @still.setter
     def still(self, still: bool) -> None:
         self._still = still
+
+    @property
+    def state(self) -> str:
+        """What goes on in the conversation, one of `life.STATES`; what fits is done once the face has come to rest."""
+        return self.life.state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        fixed = [u.base + u.asked - 1 for u in self._utterances.values()]
+        self.life.live(state, after=max([self._index, *fixed]))
 
     def push(self, segment: int, pcm: Pcm16, rate_hz: int, phonemes: Sequence[Phoneme] = ()) -> None:
         """Speech of utterance `segment`, (n,) int16, before it is heard.
@@ -175,9 +208,9 @@ class FaceGenerator:
             self._index = utterance.base + index
         utterance.shown = index
         if not utterance.flushed and utterance.n_rows - index <= _SHORT:
-            self._hear(utterance)
+            utterance.hear()
             if not (utterance.flushed or utterance.sound):
-                self._add(utterance, utterance.drive.settle())
+                utterance.add(utterance.drive.settle())
         picture = utterance.rendered.get(index)
         for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
             del utterance.rendered[old]
@@ -215,7 +248,7 @@ class FaceGenerator:
     # ----
 
     def _silent(self) -> bytes:
-        """The next idle picture; the loop holds still in a pause of the speech, whose pictures are already drawn."""
+        """The next idle picture; the face holds still in a pause of the speech, whose pictures are already drawn."""
         if self._still:
             return self._closed()
         if all(u.flushed and u.shown >= u.n_rows - 1 for u in self._utterances.values()):
@@ -229,7 +262,8 @@ class FaceGenerator:
 
     def _motionless(self) -> bytes:
         """The idle picture of now; a mouth that was open closes."""
-        self._last = self._compositor.ease(self._index, self._last or self._compositor.idle(self._index))
+        frame = self.life.frame(self._index)
+        self._last = self._compositor.ease(frame, self._last or self._compositor.idle(frame))
         return self._last
 
     def _in_step(self, place: int) -> bool:
@@ -239,7 +273,7 @@ class FaceGenerator:
     def _begin(self, segment: int, drive: Drive) -> _Utterance:
         base = self._index + 1
         for earlier in self._utterances.values():
-            self._hear(earlier, most=sys.maxsize)
+            earlier.hear(most=sys.maxsize)
             if not earlier.still:
                 base = max(base, earlier.base + earlier.n_rows)
         utterance = _Utterance(segment, base, drive, still=self._still)
@@ -254,35 +288,18 @@ class FaceGenerator:
             return FromSpeech(rate_hz, fps=self._fps)
         return FromSound(rate_hz, fps=self._fps, offset_s=self._renderer.window_offset_s)
 
-    def _hear(self, utterance: _Utterance, most: int = REQUEST) -> None:
-        """Turn known sound into rows, until `most` of them wait."""
-        while utterance.sound and len(utterance.rows) < most:
-            self._add(utterance, utterance.drive.push(*utterance.sound.popleft()))
-        if utterance.ended and not utterance.sound and not utterance.flushed:
-            self._add(utterance, utterance.drive.settle())
-            utterance.flushed = True
-
-    def _add(self, utterance: _Utterance, rows: Floats) -> None:
-        if len(rows):
-            utterance.rows.extend(rows)
-            utterance.n_rows += len(rows)
-            utterance.work.set()
-
     async def _render(self, utterance: _Utterance) -> None:
         """Send rows to the net and keep what comes back, at most AHEAD pictures before they are shown."""
-        done = 0
         try:
             while True:
-                self._hear(utterance)
+                utterance.hear()
                 if utterance.flushed and not utterance.rows:
                     break
                 if not utterance.rows or len(utterance.rendered) >= AHEAD:
                     utterance.work.clear()
                     await utterance.work.wait()
                     continue
-                count = min(len(utterance.rows), REQUEST)
-                request = self._request(utterance, done, count)
-                done += count
+                request = self._request(utterance, min(len(utterance.rows), REQUEST))
                 if request is None:
                     continue
                 async for frames in self._bridge.stream(request, self._context.call(deadline_s=10.0)):
@@ -291,23 +308,25 @@ class FaceGenerator:
         except EngineError as error:
             logger.warning("face not rendered", extra={"code": error.code, "turn": self._context.turn.current})
 
-    def _request(self, utterance: _Utterance, first: int, count: int) -> RenderRequest | None:
+    def _request(self, utterance: _Utterance, count: int) -> RenderRequest | None:
         """Take the next rows; those whose pictures are not drawn are marked as held. None when none is drawn."""
         utterance.still = utterance.still or self._still
         places: list[int] = []
         rows: list[Floats] = []
-        for place in range(first, first + count):
+        for place in range(utterance.asked, utterance.asked + count):
             row = utterance.rows.popleft()
             if utterance.still or not self._in_step(place):
                 utterance.rendered[place] = HELD
             else:
                 places.append(place)
                 rows.append(row)
+        utterance.asked += count
         utterance.drawn.set()
         if not places:
             return None
         indices = tuple(utterance.base + place for place in places)
-        return RenderRequest(indices, np.stack(rows), self._due_s(utterance, places[0]))
+        frames = tuple(self.life.frame(index) for index in indices)
+        return RenderRequest(indices, np.stack(rows), self._due_s(utterance, places[0]), frames)
 
     def _due_s(self, utterance: _Utterance, place: int) -> float:
         """When a picture is shown, if nobody pauses: what is spoken before it comes first."""

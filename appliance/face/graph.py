@@ -1,7 +1,7 @@
 """A face net's graph in, its parts out: what the picture alone decides, what reads the mouth off the sound, the rest.
 
 The picture's part is run once for each frame of an avatar's loop; its results are kept, one bank a tensor, and the rest
-takes them by frame number. No arithmetic is changed: what is drawn is what the whole net draws.
+takes them by frame number. Large ones are kept as float16, which changes a drawn level by one at most.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ Box = tuple[int, int, int, int]
 
 INDEX, MOUTH, TOTAL = "loop.index", "loop.mouth", "loop.total"
 _SCALE = np.float32(1 / 255)
+_HALF_MAX = 16.0
+"""Below it float16 is off by 1/256 at most; what lies beyond are places in the picture, and small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Bank:
     name: str
     """The tensor's name in the net."""
     values: NDArray[Any]
-    """(frames, ...) float32, or uint8 for 255ths."""
+    """(frames, ...) float16, uint8 for 255ths, or float32."""
 
     @property
     def input(self) -> str:
@@ -133,12 +135,18 @@ def sound_half(model: Any, sound: str, mouth: str) -> Any:
 
 
 def packed(values: NDArray[np.float32]) -> NDArray[Any]:
-    """The same values in a quarter of the space where they are all 255ths, as pieces of a picture are."""
+    """Values as they are kept: in a quarter of the space where all are 255ths, as pieces of a picture are, else in half
+    of it, where that is precise enough."""
     if values.size and values.min() >= 0 and values.max() <= 1:
         levels = np.rint(values * 255).astype(np.uint8)
         if np.array_equal(levels * _SCALE, values):
             return levels
-    return values
+    return values.astype(np.float16) if np.abs(values).max(initial=0) < _HALF_MAX else values
+
+
+def unpacked(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Values that were packed, or nearly these."""
+    return values * _SCALE if values.dtype == np.uint8 else values.astype(np.float32)
 
 
 def other_half(model: Any, drive: str, banks: Sequence[Bank], box: Box) -> Any:
@@ -156,7 +164,7 @@ def other_half(model: Any, drive: str, banks: Sequence[Bank], box: Box) -> Any:
     graph.input.extend([*kept, helper.make_tensor_value_info(INDEX, TensorProto.INT64, ["batch"])])
     before: list[Any] = []
     for bank in banks:
-        kind = TensorProto.UINT8 if bank.values.dtype == np.uint8 else TensorProto.FLOAT
+        kind = helper.np_dtype_to_tensor_dtype(bank.values.dtype)
         graph.input.append(helper.make_tensor_value_info(bank.input, kind, bank.values.shape))
         before += _taken(bank, kind)
     nodes = [*before, *graph.node, *_quantised(picture, box)]
@@ -174,10 +182,13 @@ def _taken(bank: Bank, kind: int) -> list[Any]:
     """Nodes that take the frames' rows out of a bank, under the name that the net knows them by."""
     if kind == TensorProto.FLOAT:
         return [helper.make_node("Gather", [bank.input, INDEX], [bank.name], axis=0)]
-    levels, floats = f"{bank.input}.levels", f"{bank.input}.floats"
+    kept, floats = f"{bank.input}.kept", f"{bank.input}.floats"
+    taken = helper.make_node("Gather", [bank.input, INDEX], [kept], axis=0)
+    if kind == TensorProto.FLOAT16:
+        return [taken, helper.make_node("Cast", [kept], [bank.name], to=TensorProto.FLOAT)]
     return [
-        helper.make_node("Gather", [bank.input, INDEX], [levels], axis=0),
-        helper.make_node("Cast", [levels], [floats], to=TensorProto.FLOAT),
+        taken,
+        helper.make_node("Cast", [kept], [floats], to=TensorProto.FLOAT),
         helper.make_node("Mul", [floats, "loop.scale"], [bank.name]),
     ]
 

@@ -171,13 +171,16 @@ class _PictureHalf:
     def banks(self, crops: Bytes) -> list[graph.Bank]:
         """Of (n, S, S, 3) uint8 crops."""
         faces = [graph.Bank(self._face, _levels(crops))] if self._face in self._cut else []
-        rows: list[Floats] = []
+        rows: list[NDArray[Any]] = []
         for at in range(0, len(crops) if self._session else 0, self._at_once):
             made = self._run(face_input(crops[at : at + self._at_once]))
-            rows = rows or [np.empty((len(crops), *value.shape[1:]), np.float32) for value in made]
-            for row, value in zip(rows, made, strict=True):
-                row[at : at + self._at_once] = value
-        return [*faces, *(graph.Bank(name, graph.packed(row)) for name, row in zip(self._made, rows, strict=True))]
+            rows = rows or [np.empty((len(crops), *value.shape[1:]), graph.packed(value).dtype) for value in made]
+            for number, value in enumerate(made):
+                piece = graph.packed(value)
+                if piece.dtype != rows[number].dtype:  # what suits one frame may not suit another
+                    rows[number], piece = graph.unpacked(rows[number]), value
+                rows[number][at : at + self._at_once] = piece
+        return [*faces, *(graph.Bank(name, row) for name, row in zip(self._made, rows, strict=True))]
 
     def _run(self, faces: Floats) -> list[Floats]:
         try:

@@ -38,12 +38,14 @@ class RenderRequest:
     """A stretch of one visitor's speech."""
 
     indices: tuple[int, ...]
-    """The running frame index of each row; the avatar's loop is walked with it."""
+    """The running index of each row: as many frames' times lie between two as they differ by."""
     drive: Floats
     """A row a frame: (n, 80, 16) mel windows in [-4, 4], or stretches of sound, (n, 13280), for a net with an encoder;
     or, where the net takes them, (n, 8) mouths in [0, 1]."""
     due_s: float = 0.0
     """When the first one is shown, on the monotonic clock; 0 where all are wanted as soon as can be."""
+    frames: tuple[int, ...] = ()
+    """The avatar's frame for each row; where none are told, its film is walked with the indices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class _Job:
     """What the net draws it from."""
     strength: Floats
     """(n,) how much of the mouth is shown; 0 needs no net."""
+    frames: tuple[int, ...]
+    """The avatar's frame for each."""
     arrived: int
     """Order among requests."""
     taken: int = 0
@@ -186,7 +190,7 @@ class FaceRenderer:
         count = self._batch(ahead[0][0] - self._clock(), len(ahead))
         chosen = [(place, job) for _, _, place, job in ahead[:count]]
         try:
-            faces = self._draw([(job.request.indices[place], job.drive[place]) for place, job in chosen])
+            faces = self._draw([(job.frames[place], job.drive[place]) for place, job in chosen])
         except AvatarError as error:
             for _, job in chosen:
                 job.error = error
@@ -221,12 +225,12 @@ class FaceRenderer:
         assert compositor is not None, "load() comes first"
         # A second's at most: idle pictures are next to free, and a long pause should not fill the memory.
         while len(job.done) < _SILENT and job.taken < len(job.strength) and job.strength[job.taken] <= 0:
-            index = job.request.indices[job.taken]
+            place = job.taken
             job.taken += 1
-            job.done.append(RenderedFrame(index, compositor.idle(index)))
+            job.done.append(RenderedFrame(job.request.indices[place], compositor.idle(job.frames[place])))
 
     def _draw(self, frames: list[tuple[int, Floats]]) -> NDArray[np.uint8]:
-        """Run the net on (index, row) pairs: (B, height, width, 3) uint8 BGR, what `blend` needs of its pictures."""
+        """Run the net on (frame, row) pairs: (B, height, width, 3) uint8 BGR, what `blend` needs of its pictures."""
         net = self._net
         assert net is not None, "load() comes first"
         return net.render(np.stack([row for _, row in frames]), np.array([index for index, _ in frames]))
@@ -234,9 +238,9 @@ class FaceRenderer:
     def _finish(self, job: _Job, place: int, face: NDArray[np.uint8]) -> None:
         compositor = self._compositor
         assert compositor is not None, "load() comes first"
-        index = job.request.indices[place]
+        picture = compositor.blend(job.frames[place], face, float(job.strength[place]))
         job.taken = place + 1
-        job.done.append(RenderedFrame(index, compositor.blend(index, face, float(job.strength[place]))))
+        job.done.append(RenderedFrame(job.request.indices[place], picture))
 
     def begin(self, request: RenderRequest) -> _Job:
         """Put a request among those that `advance` draws for; for `Rendering` alone."""
@@ -244,14 +248,16 @@ class FaceRenderer:
         assert net is not None, "load() comes first"
         told = net.takes_mouths and request.drive.ndim == 2
         row = (len(PARAMETERS),) if told else net.silence.shape
-        if request.drive.shape != (len(request.indices), *row):
+        unlike = request.frames and len(request.frames) != len(request.indices)
+        if unlike or request.drive.shape != (len(request.indices), *row):
             message = f"{len(request.indices)} frames were asked for with rows {request.drive.shape}"
             raise AvatarError(message, code="avatar-input")
         if not np.isfinite(request.drive).all():
             raise AvatarError("the rows hold values that are not finite", code="avatar-input")
         self._arrivals += 1
+        frames = request.frames or request.indices
         if told:
-            job = _Job(request, request.drive, departure(request.drive), self._arrivals)
+            job = _Job(request, request.drive, departure(request.drive), frames, self._arrivals)
         else:
             strength = (
                 loudness(request.drive)
@@ -259,7 +265,7 @@ class FaceRenderer:
                 else presence(request.drive, offset_s=self._window_offset_s)
             )
             heard = net.listen(request.drive, np.array(request.indices) / self._config.fps)
-            job = _Job(request, heard, strength, self._arrivals)
+            job = _Job(request, heard, strength, frames, self._arrivals)
         self._jobs.append(job)
         return job
 

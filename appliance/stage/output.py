@@ -25,6 +25,8 @@ class Face(Protocol):
     """Pictures a second that are drawn from the next request on; those between are held."""
     still: bool
     """Whether nothing is drawn, and nothing moves."""
+    state: str
+    """What goes on: idle, listening, thinking, speaking, greeting or calm. It moves accordingly when it next can."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from livekit import rtc
+from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
 from appliance.errors import RoomError
@@ -18,6 +20,7 @@ from appliance.stage.captions import Captions
 from appliance.stage.echo import EchoCanceller
 from appliance.stage.output import Face, SpeechOutput
 from appliance.stage.playout import Pcm16
+from appliance.stage.state import ConversationState
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +73,7 @@ class Publisher:
         self._video = rtc.VideoSource(width, height)
         self.echo = EchoCanceller(RATE_HZ)
         self.output = SpeechOutput(face, rate_hz=RATE_HZ, fps=options.fps, on_clear=self._clear)
+        self.state = ConversationState(face)
         self._step = step
         self._told = FULL
         self._telling: asyncio.Task[None] | None = None
@@ -80,6 +84,11 @@ class Publisher:
         self._shown = b""
         self._shows: set[asyncio.TimerHandle] = set()
         self._task: asyncio.Task[None] | None = None
+
+    def join(self, session: AgentSession[Any]) -> None:
+        """Take a session's speech, and follow its states."""
+        session.output.audio = self.output
+        self.state.watch(session)
 
     async def start(self, *, subscribed_within_s: float = 5.0) -> None:
         """Publish both tracks, start the loop and wait until the visitor receives them, so that no greeting is cut.

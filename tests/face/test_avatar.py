@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import AvatarError
 from appliance.face.avatar import load_avatar, portrait
+from appliance.face.life import Clip
 from appliance.face.ruler import N_WEIGHTS
 from tests.models import generate
 
@@ -156,3 +157,51 @@ def test_the_portrait_is_the_first_frame() -> None:
     picture = cv2.imdecode(np.frombuffer(portrait(avatar), np.uint8), cv2.IMREAD_COLOR)
     luma = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)[: avatar.height].astype(int)
     assert np.abs(luma - avatar.frames[0][: avatar.height]).mean() < 3
+
+
+CLIP = {"name": '"nod"', "kind": '"nod"', "first": "2", "frames": "4", "exits": "[0, 3]"}
+
+
+def _with_clip(files: dict[str, bytes], clip: dict[str, str]) -> dict[str, bytes]:
+    told = "".join(f"{key} = {value}\n" for key, value in clip.items())
+    return {**files, "card.toml": files["card.toml"] + f"\n\n[[clips]]\n{told}".encode()}
+
+
+def test_a_film_may_consist_of_clips(files: dict[str, bytes], tmp_path: Path) -> None:
+    assert load_avatar(TINY).card.clips == ()
+    avatar = load_avatar(unpacked(_with_clip(files, CLIP), tmp_path))
+    assert avatar.card.clips == (Clip("nod", "nod", 2, 4, (0, 3)),)
+
+
+@pytest.mark.parametrize(
+    "clip",
+    [
+        {"first": "3"},
+        {"first": "-1"},
+        {"first": "1.0"},
+        {"frames": "0"},
+        {"exits": "[4]"},
+        {"exits": "2"},
+        {"name": "3"},
+        {"speed": "2"},
+    ],
+)
+def test_clips_that_do_not_fit_are_refused(files: dict[str, bytes], tmp_path: Path, clip: dict[str, str]) -> None:
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(unpacked(_with_clip(files, CLIP | clip), tmp_path))
+    assert caught.value.code == "incompatible"
+
+
+def test_frames_leave_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path))
+    frames = load_avatar(TINY).frames
+    assert not frames.flags.writeable
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_takes_no_frames_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path / "file"))
+    with pytest.raises(AvatarError) as caught:
+        load_avatar(TINY)
+    assert caught.value.code == "no-room"

@@ -13,6 +13,7 @@ from appliance.context import Context, Engines
 from appliance.engine import Call, SessionId, TurnId
 from appliance.errors import AvatarError
 from appliance.face.generator import AHEAD, FaceGenerator
+from appliance.face.life import Clip
 from appliance.face.renderer import RenderedFrame, RenderRequest
 from appliance.metrics import frames_late
 from appliance.phoneme import Phoneme
@@ -50,6 +51,7 @@ class FakeBridge:
 
 def avatar() -> SimpleNamespace:
     return SimpleNamespace(
+        card=SimpleNamespace(clips=()),
         width=SIDE,
         height=SIDE,
         n_frames=N_FRAMES,
@@ -259,3 +261,48 @@ async def test_the_mouth_closes_where_the_face_becomes_still(face: tuple[FaceGen
     assert shown[:drawn] == list(range(1, drawn + 1))
     assert shown[drawn] > shown[drawn - 1], "eases to the idle picture's 200"
     assert shown[drawn + 3 :] == [200] * (40 - drawn - 3)
+
+
+@pytest.fixture
+def lively(face: tuple[FaceGenerator, FakeBridge]) -> tuple[FaceGenerator, FakeBridge]:
+    """A face of an avatar with three clips, whose idle pictures tell their frame."""
+    generator, bridge = face
+    shown = generator.avatar
+    shown.card.clips = (Clip("a", "idle", 0, 4, (0, 3)), Clip("b", "idle", 4, 4, (0,)), Clip("t", "think", 8, 2))
+    shown.frames[:] = np.arange(N_FRAMES)[:, None, None]
+    return generator, bridge
+
+
+async def test_speech_is_drawn_on_the_frames_that_follow(lively: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = lively
+    shown = [generator.frame(None)[0] for _ in range(30)]
+    assert shown[5:] == [generator.life.frame(tick) for tick in range(6, 31)], "after an ease from the first"
+    generator.push(0, speech(12), RATE)
+    generator.flush(0)
+    await generator.wait(0, 11)
+    assert bridge.requests[0].indices == tuple(range(31, 43))
+    assert bridge.requests[0].frames == tuple(generator.life.frame(tick) for tick in range(31, 43))
+    assert set(bridge.requests[0].frames) <= set(range(8))
+
+
+async def test_a_state_is_shown_behind_what_is_drawn_already(lively: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = lively
+    generator.push(0, speech(20), RATE)
+    generator.flush(0)
+    await generator.wait(0, 19)
+    generator.state = "thinking"
+    assert generator.state == "thinking"
+    assert bridge.requests[0].frames == tuple(generator.life.frame(tick) for tick in range(1, 21))
+    assert {8, 9} & {generator.life.frame(tick) for tick in range(21, 60)}
+
+
+async def test_a_state_is_shown_at_once_where_speech_was_thrown_away(
+    lively: tuple[FaceGenerator, FakeBridge],
+) -> None:
+    generator, _ = lively
+    generator.push(0, speech(100), RATE)
+    await generator.wait(0, 10)
+    generator.frame((0, 0))
+    generator.clear()
+    generator.state = "thinking"
+    assert {8, 9} <= {generator.life.frame(tick) for tick in range(2, 22)}

@@ -41,7 +41,8 @@ def test_it_draws_what_the_net_draws(cache_mib: int) -> None:
     bound = LoopNet(net, CROPS, BOX, cache_mib=cache_mib)
     for indices in (np.array([3]), np.array([0, 10, 11, 25]), np.arange(30, 38)):
         mels = windows(len(indices))
-        assert np.array_equal(bound.render(mels, indices), whole(net, mels, indices))
+        difference = bound.render(mels, indices).astype(int) - whole(net, mels, indices)
+        assert np.abs(difference).max() <= (1 if cache_mib else 0), "what is kept is rounded"
 
 
 @pytest.mark.parametrize("cache_mib", [256, 0])
@@ -54,7 +55,8 @@ def test_a_mouth_is_heard_or_told(tmp_path: Path, cache_mib: int) -> None:
     mouths = bound.listen(mels, indices / 25)
     assert mouths.shape == (5, 8)
     assert np.allclose(mouths[:, 0], [0, 0.25, 0.5, 0.75, 1])
-    assert np.array_equal(bound.render(mouths, indices), whole(net, mels, indices))
+    difference = bound.render(mouths, indices).astype(int) - whole(net, mels, indices)
+    assert np.abs(difference).max() <= 1
     with pytest.raises(AvatarError):
         bound.render(mels, indices)
 
@@ -70,9 +72,21 @@ def test_a_tensor_of_mouths_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_pieces_of_pictures_are_kept_as_bytes() -> None:
     bound = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=0)
     assert bound.cached_bytes == FRAMES * 6 * SIZE * SIZE
-    assert graph.packed(np.float32([0.5])).dtype == np.float32
-    assert graph.packed(np.float32([-1 / 255])).dtype == np.float32
-    assert graph.packed(np.arange(256, dtype=np.float32) * np.float32(1 / 255)).dtype == np.uint8
+    assert graph.packed(np.float32([0.5])).dtype == np.float16
+    assert graph.packed(np.float32([-1 / 255])).dtype == np.float16
+    assert graph.packed(np.float32([80.1])).dtype == np.float32
+    pieces = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
+    assert graph.packed(pieces).dtype == np.uint8
+    assert np.array_equal(graph.unpacked(graph.packed(pieces)), pieces)
+
+
+def test_frames_that_differ_in_what_suits_them_are_kept_alike() -> None:
+    """A frame that is black at the cut, before frames that are not."""
+    net = FaceNet(NET)
+    crops = np.concatenate([np.zeros((8, SIZE, SIZE, 3), np.uint8), CROPS])
+    bound = LoopNet(net, crops, BOX, cache_mib=256)
+    drawn = bound.render(windows(3), np.array([0, 8, 12]))
+    assert np.abs(drawn[1].astype(int) - whole(net, windows(3), np.array([0, 0, 4]))[1]).max() <= 1
 
 
 def test_what_depends_on_the_picture_alone_is_cut_off(tmp_path: Path) -> None:
@@ -152,7 +166,7 @@ def test_a_unet_gives_up_of_its_skips_what_there_is_no_room_for(stranger_files: 
     pictures = net.render(mels[:, None], face_input(crops[indices % FRAMES]))
     whole = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
     kept: list[int] = []
-    for cache_mib in (256, 3, 2, 1, 0):
+    for cache_mib in (256, 1, 0):
         bound = LoopNet(net, crops, (0, 0, 96, 96), cache_mib=cache_mib)
         kept.append(bound.cached_bytes)
         assert cache_mib == 0 or bound.cached_bytes <= cache_mib * 2**20

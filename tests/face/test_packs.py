@@ -58,7 +58,7 @@ def test_a_name_stays_inside_the_folder(home: Path, name: str) -> None:
     with pytest.raises(AvatarError) as caught:
         packs.bring(TINY, name)
     assert caught.value.code == "invalid-name"
-    assert not home.exists()
+    assert not packs.folder().exists()
 
 
 def test_a_damaged_pack_leaves_nothing_behind(home: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_damaged_pack_leaves_nothing_behind(home: Path, tmp_path: Path) -> Non
     with pytest.raises(AvatarError) as caught:
         packs.bring(generate.pack(files, tmp_path / "bad.avatar"))
     assert caught.value.code == "checksum-mismatch"
-    assert not home.exists()
+    assert not packs.folder().exists()
 
 
 def test_only_what_belongs_to_an_avatar_is_kept(tmp_path: Path) -> None:

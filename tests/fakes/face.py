@@ -21,6 +21,7 @@ class FakeFace:
         self.fps = 25
         self.phonemes: list[Phoneme] = []
         self.still = False
+        self.state = "idle"
 
     @property
     def size(self) -> tuple[int, int]:

@@ -175,8 +175,7 @@ async def _speak(voice: Any, text: str) -> _Spoken:
 
 
 async def _line(text: str, spoken: _Spoken, face: Face, plan: Plan, fps: int) -> Line:
-    avatar = face.avatar if isinstance(face, FaceGenerator) else None
-    if avatar is None or avatar.ruler is None:
+    if not isinstance(face, FaceGenerator) or face.avatar.ruler is None:
         raise AvatarError("the avatar has no ruler for its lips", code="no-ruler", hint="build its pack again")
     heard = _noisy(spoken.pcm, plan.noise_db) if plan.noise_db is not None else spoken.pcm
     face.push(0, heard, spoken.rate_hz, () if plan.mel_only else spoken.phonemes)
@@ -187,7 +186,8 @@ async def _line(text: str, spoken: _Spoken, face: Face, plan: Plan, fps: int) ->
         pictures.append(face.frame((0, index)))
         await asyncio.sleep(0)
     await face.aclose()
-    read, seam = await asyncio.to_thread(_read, avatar, pictures)
+    frames = [face.life.frame(1 + index) for index in range(len(pictures))]  # a face begins on the second frame's time
+    read, seam = await asyncio.to_thread(_read, face.avatar, pictures, frames)
     times_s = np.arange(len(pictures)) / fps
     mouths = tracks(spoken.phonemes, times_s)
     return Line(
@@ -206,22 +206,21 @@ def _noisy(pcm: Pcm16, below_db: float) -> Pcm16:
     return np.clip(pcm + noise, -32768, 32767).astype(np.int16)
 
 
-def _read(avatar: Avatar, pictures: Sequence[bytes]) -> tuple[Floats, list[float]]:
-    """The apertures of a session's first utterance, and how its edges differ from the frames at rest."""
+def _read(avatar: Avatar, pictures: Sequence[bytes], frames: Sequence[int]) -> tuple[Floats, list[float]]:
+    """The apertures of pictures that were made of these frames, and how their edges differ from the frames at rest."""
     assert avatar.ruler is not None
     compositor = Compositor(avatar)
-    indices = range(1, 1 + len(pictures))  # a face begins on the loop's second frame
-    faces = np.stack([compositor.crop(n, _FACE_PX, picture) for n, picture in zip(indices, pictures, strict=True)])
-    rests = np.stack([compositor.crop(n, _FACE_PX) for n in indices])
-    seams = [_seam(avatar, compositor, n, picture) for n, picture in zip(indices, pictures, strict=True)]
+    faces = np.stack([compositor.crop(n, _FACE_PX, picture) for n, picture in zip(frames, pictures, strict=True)])
+    rests = np.stack([compositor.crop(n, _FACE_PX) for n in frames])
+    seams = [_seam(avatar, compositor, n, picture) for n, picture in zip(frames, pictures, strict=True)]
     return avatar.ruler.read(faces, rests), seams
 
 
-def _seam(avatar: Avatar, compositor: Compositor, index: int, picture: bytes) -> float:
-    left, top, side = (int(edge) for edge in avatar.boxes[index % avatar.n_frames])
+def _seam(avatar: Avatar, compositor: Compositor, frame: int, picture: bytes) -> float:
+    left, top, side = (int(edge) for edge in avatar.boxes[frame])
     lumas = [
         np.frombuffer(data, np.uint8)[: avatar.height * avatar.width].reshape(avatar.height, avatar.width)
-        for data in (picture, compositor.idle(index))
+        for data in (picture, compositor.idle(frame))
     ]
     now, rest = (luma[top : top + side, left : left + side].astype(np.float32) for luma in lumas)
     mask = cv2.resize(avatar.mask, (side, side))

@@ -18,6 +18,9 @@ from appliance.face.avatar import Avatar
 
 Floats = NDArray[np.float32]
 
+_FRAMES = 200
+"""Of the avatar's film are walked: more are not kept as BGR."""
+
 
 class PlainFace:
     """One frame at a time, with onnxruntime's own settings but for the number of threads."""
@@ -35,8 +38,8 @@ class PlainFace:
         inputs = {item.name: item.shape for item in self._session.get_inputs()}
         self._face = next(name for name, shape in inputs.items() if shape[1] == 6)
         self._mel = next(name for name in inputs if name != self._face)
-        self._boxes = [(int(left), int(top), int(side)) for left, top, side in avatar.boxes]
-        self._frames = [cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420) for frame in avatar.frames]
+        self._boxes = [(int(left), int(top), int(side)) for left, top, side in avatar.boxes[:_FRAMES]]
+        self._frames = [cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420) for frame in avatar.frames[:_FRAMES]]
         size = inputs[self._face][2]
         self._crops = [
             cv2.resize(frame[top : top + side, left : left + side], (size, size))

@@ -6,7 +6,45 @@ import skia
 
 from appliance.face.training.colour import Colour, dark, light
 from appliance.face.training.look import Look
-from appliance.face.training.paint import curve, fill, linear, mirrored, oval, polygon, rounded, soft, stroke
+from appliance.face.training.paint import (
+    Point,
+    curve,
+    fill,
+    linear,
+    mirrored,
+    oval,
+    polygon,
+    rounded,
+    soft,
+    spot,
+    stroke,
+)
+
+_TAILORED: tuple[Point, ...] = (
+    (0, 186),
+    (20, 158),
+    (44, 128),
+    (62, 135),
+    (108, 145),
+    (150, 157),
+    (178, 174),
+    (196, 212),
+    (207, 264),
+    (213, 330),
+    (0, 330),
+)
+_SOFT: tuple[Point, ...] = (
+    (0, 186),
+    (20, 158),
+    (44, 128),
+    (62, 136),
+    (108, 147),
+    (154, 163),
+    (185, 191),
+    (202, 244),
+    (210, 330),
+    (0, 330),
+)
 
 
 def draw_body(canvas: skia.Canvas, look: Look, breath: float) -> None:
@@ -14,19 +52,7 @@ def draw_body(canvas: skia.Canvas, look: Look, breath: float) -> None:
     canvas.save()
     canvas.translate(0, 2.0 - 2.4 * breath)
     canvas.scale(1 + 0.006 * breath, 1)
-    half = [
-        (0, 186),
-        (20, 158),
-        (44, 128),
-        (62, 136),
-        (108, 147),
-        (156, 163),
-        (188, 192),
-        (204, 244),
-        (212, 330),
-        (0, 330),
-    ]
-    coat = curve(mirrored(half), closed=True)
+    coat = curve(mirrored(_TAILORED if look.clothes in ("suit", "tie") else _SOFT), closed=True)
     tone = look.cloth
     canvas.drawPath(coat, fill((30, 20, 16), 0.35, 10))
     canvas.drawPath(
@@ -34,17 +60,48 @@ def draw_body(canvas: skia.Canvas, look: Look, breath: float) -> None:
     )
     canvas.save()
     canvas.clipPath(coat, doAntiAlias=True)
-    for side in (-1, 1):
-        fold = [(side * 112, 172), (side * 126, 230), (side * 120, 320)]
-        canvas.drawPath(curve(fold), stroke(dark(tone, 0.7), 7, 0.40, 5))
-        canvas.drawPath(curve([(x - side * 9, y) for x, y in fold]), stroke(light(tone, 0.4), 5, 0.20, 5))
-        shoulder = [(side * 60, 140), (side * 110, 156), (side * 156, 182)]
-        canvas.drawPath(curve(shoulder), stroke(light(tone, 0.5), 6, 0.24 if side < 0 else 0.10, 5))
+    _draw_folds(canvas, tone, tailored=look.clothes in ("suit", "tie"))
+    # The head's shadow on the chest, to the side that the light does not come from.
+    spot(canvas, (34, 150), (78, 26), ((16, 10, 16), 0.26), 14)
     canvas.restore()
     _draw_opening(canvas, look)
     {"suit": _suit, "tie": _suit, "scrubs": _scrubs, "cardigan": _cardigan}[look.clothes](canvas, look)
     _draw_badge(canvas)
     canvas.restore()
+
+
+def _draw_folds(canvas: skia.Canvas, tone: Colour, *, tailored: bool) -> None:
+    """Sleeves, and the soft folds that hang from the shoulders and gather where the arms begin."""
+    deep, glow = dark(tone, 0.75), light(tone, 0.42)
+    for side in (-1, 1):
+        lit = 1.0 if side < 0 else 0.45
+
+        def fold(line: list[Point], width: float, alpha: float, side: int = side, lit: float = lit) -> None:
+            there = [(side * x, y) for x, y in line]
+            canvas.drawPath(curve(there), stroke(deep, width, alpha, width * 0.6))
+            canvas.drawPath(
+                curve([(x - side * 0.9 * width, y - 1) for x, y in there]),
+                stroke(glow, 0.8 * width, 0.55 * alpha * lit, 0.6 * width),
+            )
+
+        arm = [(146, 206), (140, 240), (141, 280), (146, 330)]
+        fold(arm, 8, 0.46)
+        fold([(x - 1, y) for x, y in arm], 2.2, 0.34)
+        fold([(144, 226), (158, 240), (178, 246)], 5, 0.22)
+        fold([(142, 248), (156, 266), (180, 276)], 6, 0.20)
+        fold([(143, 282), (160, 300), (186, 308)], 6, 0.18)
+        fold([(138, 214), (118, 236), (106, 272)], 6, 0.20)
+        fold([(138, 236), (124, 268), (118, 316)], 5, 0.15)
+        if tailored:
+            seam = [(150, 160), (155, 176), (152, 196), (147, 212)]
+            fold(seam, 1.6, 0.42)
+        ridge = [(side * 64, 139), (side * 108, 149), (side * 150, 163), (side * 178, 188)]
+        canvas.drawPath(curve(ridge), stroke(light(tone, 0.55), 7, 0.34 * lit, 5))
+        rim = [(side * 150, 161), (side * 184, 188), (side * 203, 244), (side * 211, 330)]
+        if side < 0:
+            canvas.drawPath(curve(rim), stroke(light(tone, 0.6), 5, 0.30, 3.5))
+        else:
+            canvas.drawPath(curve(rim), stroke(deep, 16, 0.30, 9))
 
 
 def _suit(canvas: skia.Canvas, look: Look) -> None:
@@ -122,8 +179,11 @@ def _cardigan(canvas: skia.Canvas, look: Look) -> None:
         canvas.drawPath(
             path, linear((side * 40, 130), (side * 70, 330), [(0, light(tone, 0.30), 1), (1, dark(tone, 0.12), 1)])
         )
-        for y in range(134, 336, 5):
-            canvas.drawLine(side * 40, y, side * 72, y + 1, stroke(dark(tone, 0.5), 0.7, 0.10))
+        canvas.save()
+        canvas.clipPath(path, doAntiAlias=True)
+        for y in range(126, 336, 5):
+            canvas.drawLine(side * 40, y, side * 72, y + 1, stroke(dark(tone, 0.5), 0.8, 0.20))
+        canvas.restore()
     for y in (226, 270, 314):
         oval(canvas, (57, y), (4.2, 4.2), fill(dark(tone, 0.5), 0.9, 0.5))
         oval(canvas, (56, y - 1), (2.2, 2.0), fill(light(tone, 0.5), 0.6, 0.8))

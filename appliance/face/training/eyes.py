@@ -24,7 +24,7 @@ def draw_eyes(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
         canvas.restore()
         canvas.save()
         canvas.translate(side * EYE_X * (0.4 + 0.6 * look.width), EYE_Y - 21 - 3 * pose.brow)
-        _draw_brow(canvas, look, side)
+        _draw_brow(canvas, look, pose, side)
         canvas.restore()
     if look.glasses:
         _draw_glasses(canvas, look)
@@ -33,8 +33,16 @@ def draw_eyes(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
 def _draw_eye(canvas: skia.Canvas, look: Look, pose: Pose, side: int) -> None:
     """One eye about its middle; side is 1 on the picture's right."""
     open_share = 1 - pose.blink
-    top = -7.6 * open_share + 3.4 * pose.blink + 1.2 * pose.pitch - 0.6 * pose.brow
-    low = 5.4 - 0.9 * pose.smile - 0.8 * pose.blink
+    # The upper lid goes with the iris; a smile pushes the lower one up.
+    top = (
+        -7.6 * open_share
+        + 3.4 * pose.blink
+        + 1.2 * pose.pitch
+        - 0.6 * pose.brow
+        + 1.5 * pose.gaze[1]
+        + 0.7 * pose.squint
+    )
+    low = 5.4 - 0.9 * pose.smile - 0.8 * pose.blink - 2.1 * pose.squint
     inner, outer = (-side * 15.2, 2.4), (side * 16.4, -1.0)
     lid_top = [inner, (-side * 9, top * 0.72 + 0.2), (-side * 1, top), (side * 8.5, top * 0.84), outer]
     lid_low = [outer, (side * 9, low * 0.86), (0, low), (-side * 9, low * 0.82), inner]
@@ -44,7 +52,7 @@ def _draw_eye(canvas: skia.Canvas, look: Look, pose: Pose, side: int) -> None:
         canvas.clipPath(almond, doAntiAlias=True)
         _draw_ball(canvas, look, pose, top)
         canvas.restore()
-    _draw_lids(canvas, look, lid_top, lid_low, pose.blink)
+    _draw_lids(canvas, look, lid_top, lid_low, pose)
     _draw_lashes(canvas, look, lid_top, side)
 
 
@@ -91,9 +99,9 @@ def _draw_lids(
     look: Look,
     lid_top: list[tuple[float, float]],
     lid_low: list[tuple[float, float]],
-    blink: float,
+    pose: Pose,
 ) -> None:
-    shade = dark(look.skin, 0.62)
+    shade, blink = dark(look.skin, 0.62), pose.blink
     if blink > 0.1:
         # A closing lid is skin that comes down over the eye.
         crease = [(x * 0.98, min(y, -6.4) - 2.2) for x, y in lid_top[1:-1]]
@@ -107,7 +115,10 @@ def _draw_lids(
     canvas.drawPath(curve(crease), stroke(shade, 1.5, 0.44 * (1 - 0.6 * blink), 0.8))
     canvas.drawPath(curve(lid_low), stroke(shade, 1.1, 0.34, 0.6))
     under = [(x * 0.92, y + 4.4) for x, y in lid_low[1:-1]]
-    canvas.drawPath(curve(under), stroke(shade, 2.2, 0.16, 1.4))
+    canvas.drawPath(curve(under), stroke(shade, 2.2, 0.16 + 0.20 * pose.squint, 1.4))
+    if pose.squint > 0:  # the cheek comes up
+        raised = [(x * 0.9, y + 7.5) for x, y in lid_low[1:-1]]
+        canvas.drawPath(curve(raised), stroke(light(look.skin, 0.6), 5, 0.26 * pose.squint, 2.6))
     canvas.drawPath(curve([(x, y + 1.5) for x, y in lid_low[1:-1]]), stroke(light(look.skin, 0.8), 1.2, 0.38, 0.8))
     canvas.drawPath(curve(lid_top), stroke((34, 22, 20), 1.5 + 0.5 * look.lashes, 0.86, 0.4))
     canvas.drawPath(curve(lid_top[2:]), stroke((34, 22, 20), 1.6, 0.30 + 0.4 * look.lashes, 0.5))
@@ -126,10 +137,11 @@ def _draw_lashes(canvas: skia.Canvas, look: Look, lid_top: list[tuple[float, flo
         canvas.drawPath(curve([(float(x), float(y)), tip]), stroke((30, 20, 18), 0.9, 0.75, 0.2))
 
 
-def _draw_brow(canvas: skia.Canvas, look: Look, side: int) -> None:
+def _draw_brow(canvas: skia.Canvas, look: Look, pose: Pose, side: int) -> None:
     tone = mix(dark(look.hair, 0.15), look.skin, 0.10)
     thick = 5.2 * look.brows
     spine = np.array([[-17, 3.4], [-8, -0.8], [2, -2.8], [11, -1.6], [19, 4.0]], np.float64)
+    spine[:, 1] -= pose.concern * np.array([3.0, 1.6, 0.2, -0.5, -0.9])
     spine[:, 0] *= side
     body = [(float(x), float(y) - thick * w) for (x, y), w in zip(spine, (0.5, 0.62, 0.55, 0.36, 0.05), strict=True)]
     under = [(float(x), float(y) + thick * w) for (x, y), w in zip(spine, (0.42, 0.40, 0.28, 0.18, 0.05), strict=True)]
@@ -142,7 +154,7 @@ def _draw_brow(canvas: skia.Canvas, look: Look, side: int) -> None:
         x, y = spine[low] + (spine[low + 1] - spine[low]) * (place - low)
         y += thick * pick.uniform(-0.36, 0.40) * (1 - 0.6 * share)
         lean = 0.35 + 1.2 * share
-        length = pick.uniform(4.0, 6.6) * (1 - 0.3 * share)
+        length = pick.uniform(4.0, 6.6) * (1 - 0.3 * share - 0.35 * share**4)
         tip = (
             float(x) + side * length * lean / (1 + lean),
             float(y) - length * (0.85 - 0.9 * share) / (1 + lean) * 1.2,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from appliance.face.training.colour import Colour, dark, light, mix
 from appliance.face.training.headscarf import draw_scarf, draw_scarf_behind
 from appliance.face.training.look import Look, Pose
-from appliance.face.training.paint import Points, curve, fill, linear, mirrored, oval, soft, spot, stroke
+from appliance.face.training.paint import Point, Points, curve, fill, linear, mirrored, oval, soft, spot, stroke
 
 Line = NDArray[np.float64]
 
@@ -44,6 +44,15 @@ def draw_hair_behind(canvas: skia.Canvas, look: Look) -> None:
         line = [(x * 0.9, -60), (x, 10), (x * 1.03 + pick.uniform(-4, 4), 80), (x * pick.uniform(0.86, 1.05), 170)]
         canvas.drawPath(curve(line), _strand(look.hair, pick, 1.4))
     canvas.restore()
+    # Tips: hair that hangs does not end in a line.
+    for _ in range(0 if look.style == "long" else 70):
+        x = pick.choice([-1, 1]) * pick.uniform(56, 88) * wide
+        y = 90 - 0.006 * (abs(x) - 70) ** 2
+        tip = (x * pick.uniform(0.90, 1.0), y + pick.uniform(-3, 3.5))
+        canvas.drawPath(
+            curve([(x, y - pick.uniform(14, 46)), (x * 1.01, y - 8), tip]),
+            stroke(dark(look.hair, pick.uniform(0.1, 0.5)), 1.1, 0.5, 0.4),
+        )
 
 
 def draw_hair(canvas: skia.Canvas, look: Look, pose: Pose) -> None:
@@ -101,20 +110,74 @@ def _shape(canvas: skia.Canvas, look: Look, points: Points, strands: tuple[Line,
     canvas.restore()
 
 
+def _hairline(canvas: skia.Canvas, look: Look, points: Points, pole: Point, count: int = 150) -> None:
+    """Fine short hairs that grow out of the skin: nobody's hairline is an edge.
+
+    They grow towards a pole above it, as combed, or away from one below.
+    """
+    at = np.asarray(points, np.float64)
+    pick = random.Random(look.seed * 17 + len(at))
+    canvas.drawPath(curve(at), stroke(mix(look.hair, look.skin, 0.42), 7, 0.42, 3.2))
+    along = np.linspace(0, 1, len(at))
+    for _ in range(count):
+        share = pick.random()
+        root = np.array([np.interp(share, along, at[:, 0]), np.interp(share, along, at[:, 1])])
+        way = np.subtract(pole, root) * (1 if pole[1] < root[1] else -1)
+        way = way / np.linalg.norm(way)
+        reach, drop = pick.uniform(6, 13), pick.uniform(-4, 1.6)
+        tip = root + reach * way + (pick.uniform(-2, 2), pick.uniform(-1, 1))
+        middle = (root + tip) / 2 + (pick.uniform(-0.8, 0.8), 0)
+        tone = mix(dark(look.hair, pick.uniform(0, 0.4)), look.skin, pick.uniform(0.05, 0.3))
+        line = np.stack([root - drop * way, middle, tip])
+        canvas.drawPath(curve(line), stroke(tone, pick.uniform(0.6, 1.1), 0.42, 0.35))
+
+
+def _flyaways(canvas: skia.Canvas, look: Look, points: Points, count: int) -> None:
+    """Single hairs that leave the outline, given from left to right over the crown."""
+    at = np.asarray(points, np.float64)
+    pick = random.Random(look.seed * 23)
+    along = np.linspace(0, 1, len(at))
+    for _ in range(count):
+        start, length = pick.uniform(0, 0.93), pick.uniform(0.03, 0.09)
+        far = pick.uniform(0.4, 2.6)
+        line: list[tuple[float, float]] = []
+        for share, away in ((start, -0.5), (start + length / 2, far), (start + length, -0.3)):
+            x, y = float(np.interp(share, along, at[:, 0])), float(np.interp(share, along, at[:, 1]))
+            norm = float(np.hypot(x, y + 30))
+            line.append((x + away * x / norm, y + away * (y + 30) / norm))
+        canvas.drawPath(curve(line), stroke(mix(look.hair, (255, 240, 220), pick.uniform(0, 0.35)), 0.7, 0.45, 0.3))
+
+
+def _texture(canvas: skia.Canvas, look: Look, body: skia.Path, count: int) -> None:
+    """Hair too short to lie: dense small turns of light and dark, brighter towards the light."""
+    canvas.save()
+    canvas.clipPath(body, doAntiAlias=True)
+    pick = random.Random(look.seed * 29)
+    for _ in range(count):
+        x, y = pick.uniform(-84, 84), pick.uniform(-134, -48)
+        bright = pick.random() < 0.42 - 0.002 * x + 0.002 * (-92 - y)
+        tone = light(look.hair, pick.uniform(0.10, 0.34)) if bright else dark(look.hair, pick.uniform(0.3, 0.7))
+        turn, size = pick.uniform(0, 6.28), pick.uniform(1.2, 2.6)
+        arc = [(x + size * np.cos(turn + a), y + size * np.sin(turn + a)) for a in (0.0, 1.1, 2.3)]
+        canvas.drawPath(curve(arc), stroke(tone, 1.0, pick.uniform(0.2, 0.5), 0.3))
+    canvas.restore()
+
+
 def _shine(canvas: skia.Canvas, look: Look, points: Points, width: float, alpha: float) -> None:
     canvas.drawPath(curve(points), stroke(light(look.hair, 0.62), width, alpha, width * 0.55))
 
 
-def _sides(canvas: skia.Canvas, look: Look, low: float) -> None:
-    """Short hair beside the temples, fading into the skin."""
+def _sides(canvas: skia.Canvas, look: Look, low: float, fade: float = 0.10) -> None:
+    """Short hair beside the temples, fading into the skin; the shorter it is cut, the more of that shines through."""
     for side in (-1, 1):
         w = look.width
         temple = [(78, -88), (84, -50), (80.5, -22), (75, low), (69, low - 6), (69.5, -30), (66, -52), (58, -76)]
         points = [(side * x * w, y) for x, y in temple]
-        tone = mix(look.hair, look.skin, 0.10)
+        tone = mix(look.hair, look.skin, fade)
         top, end = (0, -84), (0, low)
         canvas.drawPath(
-            curve(points, closed=True), soft(linear(top, end, [(0, tone, 1), (0.6, tone, 0.92), (1, tone, 0.30)]), 1.6)
+            curve(points, closed=True),
+            soft(linear(top, end, [(0, look.hair, 1), (0.5, tone, 0.92), (1, tone, 0.30)]), 1.6 + 3 * fade),
         )
         pick = random.Random(look.seed + side)
         for _ in range(60):
@@ -151,10 +214,10 @@ def _lock(canvas: skia.Canvas, look: Look, spine: Line, width: float, pick: rand
 def _quiff(canvas: skia.Canvas, look: Look) -> None:
     """Short sides and a full top that is combed up and over: the house presenter's."""
     w = look.width
-    _sides(canvas, look, -2)
+    _sides(canvas, look, -2, fade=0.2)
     dome = [
         (-79, -62), (-82, -88), (-66, -118), (-28, -136), (18, -139), (56, -128), (78, -102), (80, -66), (73, -62),
-        (66, -78), (50, -92), (20, -98), (-24, -98), (-54, -90), (-67, -76), (-73, -62),
+        (66, -80), (52, -94), (20, -103), (-24, -104), (-52, -95), (-66, -80), (-73, -62),
     ]  # fmt: skip
     roots = np.array([(-76, -64), (-64, -80), (-30, -96), (10, -98), (48, -92), (70, -76), (78, -64)], np.float64)
     tips = np.array([(-83, -92), (-64, -122), (-28, -138), (16, -142), (54, -130), (78, -104), (84, -72)], np.float64)
@@ -164,28 +227,22 @@ def _quiff(canvas: skia.Canvas, look: Look) -> None:
     for number in range(15):
         at = number / 14
         x = 60 - 116 * at
-        root = (x + pick.uniform(-3, 3), -80 - 14 * np.sin(np.pi * (x + 62) / 124) + pick.uniform(-2, 3))
+        root = (x + pick.uniform(-3, 3), -82 - 19 * np.sin(np.pi * (x + 62) / 124) + pick.uniform(-3, 4))
         tip = (
             x + 8 + 42 * at + pick.uniform(-5, 5),
             -122 - 21 * np.sin(np.pi * (at * 0.8 + 0.12)) + pick.uniform(-4, 4),
         )
         bend = (x - 5 + 6 * at, -116 - 14 * at + pick.uniform(-3, 3))
         _lock(canvas, look, np.array([root, bend, tip], np.float64) * (w, 1), 11.5 + 2.5 * at, pick)
-    for _ in range(70):
-        x = pick.uniform(-62, 62)
-        y = -79 - 14 * np.sin(np.pi * (x + 62) / 124)
-        line = [
-            (x * w, y + pick.uniform(0, 4)),
-            (x * w + pick.uniform(-2, 3), y - 7),
-            (x * w + pick.uniform(0, 7), y - 16),
-        ]
-        canvas.drawPath(curve(line), stroke(dark(look.hair, 0.15), 0.9, pick.uniform(0.25, 0.6), 0.3))
+    line = [(x * w, -81 - 19 * np.sin(np.pi * (x + 62) / 124)) for x in range(-62, 63, 12)]
+    _hairline(canvas, look, line, (0, -10))
+    _flyaways(canvas, look, [(x * w, y) for x, y in dome[:8]], 26)
     _shine(canvas, look, [(-34, -116), (0, -128), (38, -126), (62, -112)], 8, 0.30)
 
 
 def _side_swept(canvas: skia.Canvas, look: Look) -> None:
     w = look.width
-    _sides(canvas, look, -6)
+    _sides(canvas, look, -6, fade=0.16)
     front = [
         (-80, -50), (-84, -88), (-64, -122), (-22, -138), (26, -138), (64, -120), (84, -86), (80, -50), (72, -62),
         (64, -82), (40, -76), (10, -84), (-30, -98), (-48, -88), (-66, -72),
@@ -193,30 +250,28 @@ def _side_swept(canvas: skia.Canvas, look: Look) -> None:
     roots = np.array([(-44, -104), (-44, -112), (-40, -118), (-34, -126), (-28, -130)], np.float64)
     tips = np.array([(-76, -56), (20, -80), (66, -76), (80, -58), (60, -124)], np.float64)
     _shape(canvas, look, [(x * w, y) for x, y in front], (roots * (w, 1), tips * (w, 1)), 12)
+    pick = random.Random(look.seed * 19)
+    for _ in range(90):  # beside the parting it lies to the other side
+        low = pick.random()
+        root, tip = (-42 - 4 * low, -128 + 30 * low), (-82 + 6 * low, -84 + 32 * low)
+        line = [(x * w + pick.uniform(-3, 3), y) for x, y in (root, (-70 + 8 * low, -112 + 30 * low), tip)]
+        canvas.drawPath(curve(line), _strand(look.hair, pick, 1.3))
+    _hairline(canvas, look, [(x * w, y) for x, y in ((-70, -64), (-64, -74), (-50, -88), (-32, -97))], (0, -10), 50)
+    _flyaways(canvas, look, [(x * w, y) for x, y in front[:8]], 26)
     _shine(canvas, look, [(-30, -112), (10, -110), (48, -98)], 8, 0.28)
 
 
 def _crop(canvas: skia.Canvas, look: Look) -> None:
     w = look.width
-    _sides(canvas, look, -10)
-    top = [
-        (-79, -50),
-        (-82, -88),
-        (-62, -118),
-        (-24, -130),
-        (24, -130),
-        (62, -118),
-        (82, -88),
-        (79, -50),
-        (66, -76),
-        (44, -88),
-        (0, -92),
-        (-44, -88),
-        (-66, -76),
-    ]
-    roots = np.array([(-74, -60), (-60, -84), (-20, -92), (20, -92), (60, -84), (74, -60)], np.float64)
-    tips = np.array([(-80, -86), (-58, -116), (-20, -130), (20, -130), (58, -116), (80, -86)], np.float64)
-    _shape(canvas, look, [(x * w, y) for x, y in top], (roots * (w, 1), tips * (w, 1)), 2)
+    _sides(canvas, look, -14, fade=0.34)
+    crown = [(-78, -62), (-81, -90), (-63, -118), (-24, -131), (24, -132), (64, -117), (81, -90), (78, -62)]
+    # Lower in the middle than over the temples, and not the same on both sides.
+    front = [(67, -66), (57, -83), (43, -97), (27, -97), (5, -93), (-20, -95), (-41, -98), (-56, -84), (-67, -66)]
+    body = curve([(x * w, y) for x, y in (*crown, *front)], closed=True)
+    canvas.drawPath(body, soft(linear((-40, -134), (46, -60), _stops(look.hair)), 1.2))
+    _texture(canvas, look, body, 1500)
+    _hairline(canvas, look, [(x * w, y + 1) for x, y in front], (0, 20), 220)
+    spot(canvas, (-26 * w, -116), (34, 10), (light(look.hair, 0.6), 0.20), 8)
 
 
 def _parted(canvas: skia.Canvas, look: Look) -> None:
@@ -238,7 +293,20 @@ def _parted(canvas: skia.Canvas, look: Look) -> None:
         roots = np.array([(-6, -130), (-6, -122), (-6, -114)], np.float64)
         tips = np.array([(92, 40), (84, 44), (76, 10)], np.float64)
         _shape(canvas, look, [(side * x * w, y) for x, y in lock], (roots * (side * w, 1), tips * (side * w, 1)), 46)
+        for share in (0.12, 0.36, 0.58, 0.84):
+            ribbon = [
+                (2, -126 + 8 * share),
+                (34 + 16 * share, -116 + 22 * share),
+                (62 + 22 * share, -66),
+                (77 + 15 * share, 22),
+            ]
+            there = [(side * x * w, y) for x, y in ribbon]
+            canvas.drawPath(curve(there), stroke(light(look.hair, 0.4), 7, 0.20 if side < 0 else 0.12, 4))
+            canvas.drawPath(curve([(x + side * 6, y) for x, y in there]), stroke(dark(look.hair, 0.6), 6, 0.20, 4))
         _shine(canvas, look, [(side * 30 * w, -108), (side * 62 * w, -84), (side * 80 * w, -40)], 8, 0.26)
+        if side > 0:
+            crown = [(-92, -40), (-76, -100), (-36, -130), (0, -134), (36, -130), (76, -100), (92, -40)]
+            _flyaways(canvas, look, [(x * w, y) for x, y in crown], 34)
 
 
 def _drawn_back(canvas: skia.Canvas, look: Look) -> None:
@@ -253,15 +321,24 @@ def _drawn_back(canvas: skia.Canvas, look: Look) -> None:
         (84, -80),
         (78, -30),
         (70, -62),
-        (46, -86),
-        (0, -94),
-        (-46, -86),
+        (46, -89),
+        (0, -98),
+        (-46, -89),
         (-70, -62),
     ]
     roots = np.array([(-76, -40), (-56, -80), (0, -94), (56, -80), (76, -40)], np.float64)
     tips = np.array([(-26, -132), (-14, -136), (0, -138), (14, -136), (26, -132)], np.float64)
     _shape(canvas, look, [(x * w, y) for x, y in top], (roots * (w, 1), tips * (w, 1)), 8)
-    _shine(canvas, look, [(-52, -96), (0, -112), (52, -96)], 8, 0.26)
+    for side in (-1, 1):
+        for x, y in ((74, -50), (64, -72), (46, -88), (22, -95)):
+            ribbon = [(side * x * w, y), (side * (x * 0.86 + 6) * w, y - 30), (side * (10 + 0.24 * x) * w, -134)]
+            canvas.drawPath(curve(ribbon), stroke(light(look.hair, 0.38), 6, 0.22 if side < 0 else 0.12, 3.5))
+            shade = [(px + side * 6, py) for px, py in ribbon]
+            canvas.drawPath(curve(shade), stroke(dark(look.hair, 0.6), 5, 0.24, 3))
+    line = [(-76, -40), (-70, -62), (-47, -88), (-20, -96), (4, -98), (28, -95), (48, -87), (70, -61), (76, -40)]
+    _hairline(canvas, look, [(x * w, y) for x, y in line], (0, -165), 170)
+    _flyaways(canvas, look, [(x * w, y) for x, y in top[:8]], 30)
+    _shine(canvas, look, [(-52, -100), (-18, -113), (14, -114), (40, -106)], 9, 0.30)
 
 
 def _curl(canvas: skia.Canvas, look: Look, at: tuple[float, float], size: float, pick: random.Random) -> None:

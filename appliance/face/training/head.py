@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import skia
 
 from appliance.face.training.colour import dark, light, mix
@@ -41,7 +44,7 @@ def outline(look: Look, jaw: float, pose: Pose) -> skia.Path:
 def draw_neck(canvas: skia.Canvas, look: Look, jaw: float) -> None:
     """Draw the neck and the chin's shadow on it."""
     width = 45 * (0.5 + 0.5 * look.width)
-    half = [(width, 50), (width, 92), (width + 2, 112), (width + 8, 128), (width + 14, 140), (0, 160)]
+    half = [(width, 50), (width, 92), (width + 2, 112), (width + 5, 128), (width + 8, 140), (0, 160)]
     points = [*half, *[(-x, y) for x, y in reversed(half[:-1])]]
     neck = curve(points, closed=True)
     base = dark(look.skin, 0.13)
@@ -51,10 +54,18 @@ def draw_neck(canvas: skia.Canvas, look: Look, jaw: float) -> None:
     canvas.clipPath(neck, doAntiAlias=True)
     fall = 10 + JAW_PX * 0.8 * jaw
     spot(canvas, (2, 80 + fall), (62, 36), (dark(look.skin, 0.58), 0.66), 9)
+    # Below the jaw's shadow there is light again, from the left, and warm where skin lights skin.
+    glow = light(mix(look.skin, (226, 130, 100), 0.10), 0.10)
+    canvas.drawRect(
+        skia.Rect.MakeLTRB(-80, 108, 80, 170),
+        linear((0, 110), (0, 148), [(0, glow, 0), (0.6, glow, 0.36), (1, glow, 0.46)]),
+    )
+    spot(canvas, (-28, 134), (15, 18), (light(look.skin, 0.35), 0.30), 8)
     for side in (-1, 1):
-        sinew = [(side * 31, 112), (side * 18, 136), (side * 7, 152)]
-        canvas.drawPath(curve(sinew), stroke(light(look.skin, 0.25), 5, 0.30, 3))
-        canvas.drawPath(curve([(x + side * 6, y) for x, y in sinew]), stroke(dark(look.skin, 0.6), 4, 0.22, 3))
+        sinew = [(side * 33, 106), (side * 20, 134), (side * 7, 154)]
+        canvas.drawPath(curve(sinew), stroke(light(look.skin, 0.3), 5, 0.34 if side < 0 else 0.22, 3.2))
+        canvas.drawPath(curve([(x + side * 6, y) for x, y in sinew]), stroke(dark(look.skin, 0.55), 4, 0.16, 3))
+    spot(canvas, (0, 146), (7, 5), (dark(look.skin, 0.5), 0.26), 4)
     canvas.restore()
 
 
@@ -123,13 +134,17 @@ def _draw_age(canvas: skia.Canvas, look: Look, turn: float) -> None:
         canvas.drawPath(curve(line), stroke(shade, width, alpha * look.age, 0.8))
         canvas.drawPath(curve([(x, y + 1.8) for x, y in line]), stroke(glow, width, 0.6 * alpha * look.age, 0.9))
 
-    for y, half in ((-78, 34), (-68, 40), (-59, 30)):
-        wave = [(x * half + turn, y + rise) for x, rise in ((-1, 2), (-0.5, -1), (0, 1), (0.5, -1), (1, 2))]
-        crease(wave, 1.5, 0.34)
+    pick = random.Random(look.seed)
+    # Lines of the forehead break off, slant, and are deeper on the side whose brow goes up more often.
+    for y, start, end, depth in ((-79, -16, 26, 0.18), (-71, -36, -3, 0.22), (-69, 6, 38, 0.26), (-60, -28, 20, 0.20)):
+        at = np.linspace(start, end, 5)
+        wave = [(float(x) + turn, y + pick.uniform(-1.3, 1.3) + 0.0022 * float(x) ** 2) for x in at]
+        crease(wave, 1.3, depth)
     for side in (-1, 1):
         for rise in (-5, 0, 5):
-            line = [(53, -20 + 0.5 * rise), (58, -20 + rise), (62, -19 + 1.9 * rise)]
-            crease([(side * x + turn, y) for x, y in line], 1.1, 0.40)
+            far = pick.uniform(0.7, 1.15)
+            line = [(53, -20 + 0.5 * rise), (53 + 5 * far, -20 + rise), (53 + 9 * far, -19 + 1.9 * rise)]
+            crease([(side * x + turn, y) for x, y in line], 1.0, pick.uniform(0.22, 0.40))
         crease([(side * 20 + turn, -7), (side * 32 + turn, -2.5), (side * 45 + turn, -6)], 1.8, 0.42)
         spot(canvas, (side * 32 + turn, -5), (13, 4), (shade, 0.16 * look.age), 3)
         crease([(side * 19 + turn, 27), (side * 29 + turn, 40), (side * 34 + turn, 54)], 2.0, 0.36)

@@ -114,6 +114,10 @@ class Pose:
     """Chest raised, 0 to 1."""
     smile: float = 0.0
     """More smile than at rest, -0.5 to 0.6."""
+    squint: float = 0.0
+    """How far the eyes smile: lower lids and cheeks raised, 0 to 1."""
+    concern: float = 0.0
+    """The brows' inner ends raised, 0 to 1."""
 
 
 HOUSE = Look()

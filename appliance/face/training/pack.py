@@ -6,64 +6,83 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import skia
 from numpy.typing import NDArray
 
 from appliance.face import packs
 from appliance.face.avatar import BOXES, CARD, FORMAT, FRAMES, MASK, RULER
 from appliance.face.ruler import Ruler
-from appliance.face.training.idle import pose_at
+from appliance.face.training.clips import CLIPS, FPS
 from appliance.face.training.look import Look
-from appliance.face.training.rig import CROP, REST, Portrait, scene
-from appliance.face.training.scene import SIZE
+from appliance.face.training.rig import REST, Portrait
+from appliance.face.training.scene import scene
+from appliance.face.training.view import FACE, SQUARE, View
 from appliance.face.visemes import PARAMETERS, aperture
 
 logger = logging.getLogger(__name__)
 
-FPS = 25
-LOOP = 200
-"""Frames: 8 s, 79 MB once decoded."""
 _POSES = 10
-"""Of the loop, in which the ruler is fitted."""
+"""Of the film, in which the ruler is fitted."""
 Pixels = NDArray[np.uint8]
 
 
-def build(out: Path, look: Look, *, name: str, net: str) -> Path:
-    """Draw the idle loop and write the pack; the same look gives the same pack."""
-    background = scene(look)
-    pictures = [Portrait(look, pose_at(frame, LOOP, FPS), background=background).draw(REST) for frame in range(LOOP)]
-    mask = cv2.imencode(".png", feathered(CROP[2]))[1].tobytes()
+def build(
+    out: Path, look: Look, *, name: str, net: str, view: View = SQUARE, background: skia.Image | None = None
+) -> Path:
+    """Draw the clips and write the pack; the same look gives the same pack.
+
+    The background is as large as the view and opaque; where none is given, it is the look's own.
+    """
+    background = background or scene(look, view)
+    box = view.box()
+    poses = [pose for clip in CLIPS.values() for pose in clip.poses()]
+    mask = cv2.imencode(".png", feathered(box[2]))[1].tobytes()
     weights = io.BytesIO()
     np.save(weights, ruler(look).weights)
     files = {
-        FRAMES: encode(pictures),
-        BOXES: json.dumps([list(CROP)]).encode(),
+        FRAMES: encode(Portrait(look, pose, view=view, background=background).draw(REST) for pose in poses),
+        BOXES: json.dumps([list(box)]).encode(),
         MASK: mask,
         RULER: weights.getvalue(),
     }
     hashes = "".join(f'"{key}" = "{hashlib.sha256(data).hexdigest()}"\n' for key, data in files.items())
     card = (
-        f'format = {FORMAT}\nname = "{name}"\nwidth = {SIZE}\nheight = {SIZE}\nfps = {FPS}\nframes = {LOOP}\n'
+        f'format = {FORMAT}\nname = "{name}"\nwidth = {view.width}\nheight = {view.height}\n'
+        f"fps = {FPS}\nframes = {len(poses)}\n"
         f'licence = "Apache-2.0"\nauthor = "The avatar appliance"\nnet = "{net}"\n'
-        f'ai_label = "This face is drawn and moved by software."\n\n[files]\n{hashes}'
+        f'ai_label = "This face is drawn and moved by software."\n\n[files]\n{hashes}{_clips_told()}'
     )
     packs.write({CARD: card.encode(), **files}, out)
     logger.info("avatar written", extra={"path": str(out), "bytes": out.stat().st_size})
     return out
 
 
+def _clips_told() -> str:
+    """The clips as a card tells them."""
+    told, first = "", 0
+    for clip in CLIPS.values():
+        told += (
+            f'\n[[clips]]\nname = "{clip.name}"\nkind = "{clip.kind}"\n'
+            f"first = {first}\nframes = {clip.frames}\nexits = {list(clip.exits())}\n"
+        )
+        first += clip.frames
+    return told
+
+
 def ruler(look: Look, seed: int = 4) -> Ruler:
-    """Fit a ruler to drawings of this look, in poses of its loop."""
+    """Fit a ruler to drawings of this look, in poses of its film."""
     pick = np.random.default_rng(seed)
     faces, rests, mouths = list[Pixels](), list[Pixels](), list[NDArray[np.float32]]()
-    for frame in np.linspace(0, LOOP, _POSES, endpoint=False).astype(int).tolist():
-        portrait = Portrait(look, pose_at(frame, LOOP, FPS), box=CROP)
+    poses = [pose for clip in CLIPS.values() for pose in clip.poses()]
+    for at in np.linspace(0, len(poses), _POSES, endpoint=False).astype(int).tolist():
+        portrait = Portrait(look, poses[at], view=FACE)
         rest = portrait.draw(REST)
         for mouth in _some_mouths(pick):
             faces.append(portrait.draw(mouth))
@@ -81,17 +100,18 @@ def _some_mouths(pick: np.random.Generator) -> NDArray[np.float32]:
     return mouths
 
 
-def encode(pictures: list[Pixels], *, crf: int = 13) -> bytes:
+def encode(pictures: Iterable[Pixels], *, crf: int = 13) -> bytes:
     """Encode BGR pictures as H.264 in MP4, with a key frame each second; one thread, so that it is repeatable."""
     target = io.BytesIO()
     with av.open(target, "w", format="mp4") as film:
         stream = film.add_stream("libx264", rate=FPS)
-        stream.width, stream.height = pictures[0].shape[1], pictures[0].shape[0]
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, FPS)
         stream.thread_count = 1
         stream.options = {"crf": str(crf), "preset": "slow", "g": str(FPS), "tune": "animation"}
         for number, picture in enumerate(pictures):
+            if not number:
+                stream.width, stream.height = picture.shape[1], picture.shape[0]
             frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
             frame.pts = number
             film.mux(stream.encode(frame))
@@ -109,11 +129,3 @@ def feathered(size: int) -> Pixels:
 
     inside = fade((y - 97) / 13) * fade((190 - y) / 12) * fade((90 - np.abs(x - 95.5)) / 16)
     return np.round(255 * inside).astype(np.uint8)
-
-
-def contact_sheet(pictures: list[Pixels], columns: int, convert: Callable[[Pixels], Pixels] | None = None) -> Pixels:
-    """Lay pictures of one size side by side."""
-    shown = [convert(picture) if convert else picture for picture in pictures]
-    blank = np.zeros_like(shown[0])
-    rows = [shown[at : at + columns] for at in range(0, len(shown), columns)]
-    return np.concatenate([np.concatenate([*row, *[blank] * (columns - len(row))], 1) for row in rows])

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from appliance.face.training.generator import BOX, Generator
 from appliance.face.training.look import HOUSE, random_look, random_pose
-from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
+from appliance.face.training.rig import REST, Portrait, mouth_place
+from appliance.face.training.scene import scene
+from appliance.face.training.view import FACE
 from appliance.face.visemes import TABLE
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Studio:
         """Begin with no one; spoken is (n, 8) mouths as speech makes them."""
         self._pick = random.Random(seed)
         self._spoken = spoken
-        self._house = scene(HOUSE)
+        self._house = scene(HOUSE, FACE)
         self._person = seed * 1_000_000
         self.pool: list[Sitting] = []
         self._drawn = 0
@@ -60,9 +62,9 @@ class Studio:
         self._person += 1
         house = pick.random() < HOUSE_SHARE
         look = HOUSE if house else random_look(self._person)
-        background = self._house if look.lobby else scene(look)
+        background = self._house if look.lobby else scene(look, FACE)
         pose = random_pose(pick)
-        portrait = Portrait(look, pose, box=CROP, background=background)
+        portrait = Portrait(look, pose, view=FACE, background=background)
         params = np.stack([REST, *[self._mouth() for _ in range(MOUTHS)]])
         sitting = Sitting(np.stack([portrait.draw(row) for row in params]), params, mouth_place(look, pose))
         if len(self.pool) < POOL:

@@ -1,4 +1,7 @@
-"""Those who are drawn to be shown: `python -m appliance.face.training.presenters FOLDER` writes their packs."""
+"""Those who are drawn to be shown: `python -m appliance.face.training.presenters FOLDER` writes their packs.
+
+Upright or across, too, and in front of anything; without a background they come as pictures that are cut out.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ import cv2
 from appliance.face.training import pack
 from appliance.face.training.look import HOUSE, Look, Pose
 from appliance.face.training.rig import REST, Portrait
+from appliance.face.training.scene import backdrop
+from appliance.face.training.view import VIEWS
 
 PRESENTERS: dict[str, Look] = {
     "sam": HOUSE,
@@ -161,25 +166,32 @@ PRESENTERS: dict[str, Look] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write packs and a contact sheet; return 0."""
+    """Write packs, or cut-out pictures; return 0."""
     parser = argparse.ArgumentParser(prog="python -m appliance.face.training.presenters", description=__doc__)
     parser.add_argument("folder", type=Path, help="where they go")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PRESENTERS)} (default: all)")
+    parser.add_argument("--view", choices=VIEWS, default="square", help="shape of the picture (default: square)")
+    parser.add_argument("--background", default="", help="#rrggbb, a picture's path, or none (default: their own)")
+    parser.add_argument("--blur", type=float, default=0.0, help="how far a picture is out of focus, pixels")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(PRESENTERS))
     if unknown:
         parser.error(f"there is no presenter {unknown[0]}")
+    view = VIEWS[options.view]
+    try:
+        background = backdrop(options.background, view, blur=options.blur) if options.background else None
+    except ValueError as error:
+        parser.error(str(error))
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s %(path)s")
     options.folder.mkdir(parents=True, exist_ok=True)
     for name in options.names or PRESENTERS:
-        pack.build(options.folder / f"{name}.avatar", PRESENTERS[name], name=name, net="talking-face.onnx")
-    pictures = [Portrait(look, Pose()).draw(REST) for look in PRESENTERS.values()]
-    sheet = options.folder / "presenters.jpg"
-    cv2.imwrite(
-        str(sheet),
-        cv2.resize(pack.contact_sheet(pictures, 4), None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA),
-        [cv2.IMWRITE_JPEG_QUALITY, 88],
-    )
+        look = PRESENTERS[name]
+        if options.background == "none":  # a pack's film has no transparency
+            picture = Portrait(look, Pose(), view=view, background=background).cut_out(REST)
+            cv2.imwrite(str(options.folder / f"{name}.png"), picture)
+        else:
+            out = options.folder / f"{name}.avatar"
+            pack.build(out, look, name=name, net="talking-face.onnx", view=view, background=background)
     return 0
 
 

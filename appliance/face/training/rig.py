@@ -16,50 +16,43 @@ from appliance.face.training.head import draw_ears, draw_neck, draw_nose, draw_s
 from appliance.face.training.headscarf import draw_scarf_under
 from appliance.face.training.lips import cheeks, draw_mouth
 from appliance.face.training.look import Look, Pose
-from appliance.face.training.scene import SIZE, draw_scene
+from appliance.face.training.scene import scene
+from appliance.face.training.view import CROP, SQUARE, View
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 CENTRE = (256.0, 200.0)
-"""Where the face's middle lies at rest, pixels at 512."""
-CROP = (160, 126, 192)
-"""The box that the net sees: left, top, size."""
+"""Where the face's middle lies at rest, in units of the drawing."""
 _NECK_Y = 120.0
 REST = np.zeros(8, np.float32)
-
-
-def scene(look: Look) -> skia.Image:
-    """Draw what is behind the presenter, once for many pictures."""
-    surface = skia.Surface(SIZE, SIZE)
-    draw_scene(surface.getCanvas(), look)
-    return surface.makeImageSnapshot()
 
 
 class Portrait:
     """One person in one pose; what the mouth does not change is drawn once, so that many mouths cost little."""
 
-    def __init__(
-        self, look: Look, pose: Pose, *, box: tuple[int, int, int] = (0, 0, SIZE), background: skia.Image | None = None
-    ) -> None:
-        """Draw the still layers of the box (left, top, size); background is the look's scene()."""
-        self._look, self._pose, self._box = look, pose, box
-        self._behind = self._layer(self._draw_behind, background or scene(look))
+    def __init__(self, look: Look, pose: Pose, *, view: View = SQUARE, background: skia.Image | None = None) -> None:
+        """Draw the still layers as the view shows them; the background is as large as it, else the look's scene."""
+        self._look, self._pose, self._view = look, pose, view
+        self._behind = self._layer(self._draw_behind, background or scene(look, view))
         self._between = self._layer(self._draw_between, None)
         self._before = self._layer(self._draw_before, None)
 
     def draw(self, params: Floats) -> Pixels:
-        """Draw with this mouth, (8,) in [0, 1]: (size, size, 3) uint8 BGR."""
+        """Draw with this mouth, (8,) in [0, 1]: (height, width, 3) uint8 BGR."""
+        return np.ascontiguousarray(self.cut_out(params)[:, :, :3])
+
+    def cut_out(self, params: Floats) -> Pixels:
+        """The same with its transparency, where the background leaves any: (height, width, 4) uint8 BGRA."""
         jaw = float(params[0]) * (1 - 0.75 * float(params[7])) * (1 - 0.3 * float(params[4]))
         look, pose = self._look, self._pose
         surface, canvas = self._surface()
-        canvas.drawImage(self._behind, self._box[0], self._box[1])
-        canvas.translate(*CENTRE)
+        self._put(canvas, self._behind)
         canvas.save()
         _hold(canvas, pose, 0.6)
         draw_neck(canvas, look, jaw)
         canvas.restore()
-        canvas.drawImage(self._between, self._box[0] - CENTRE[0], self._box[1] - CENTRE[1])
+        self._put(canvas, self._between)
         canvas.save()
         _hold(canvas, pose, 1.0)
         draw_skin(canvas, look, jaw, pose)
@@ -68,21 +61,28 @@ class Portrait:
         cheeks(canvas, look, params, smile)
         draw_mouth(canvas, look, params, smile)
         canvas.restore()
-        canvas.drawImage(self._before, self._box[0] - CENTRE[0], self._box[1] - CENTRE[1])
-        return np.ascontiguousarray(surface.toarray(colorType=skia.kBGRA_8888_ColorType)[:, :, :3])
+        self._put(canvas, self._before)
+        return surface.toarray(colorType=skia.kBGRA_8888_ColorType)
 
     def _surface(self) -> tuple[skia.Surface, skia.Canvas]:
-        left, top, size = self._box
-        surface = skia.Surface(size, size)
+        surface = self._view.surface()
         canvas = surface.getCanvas()
-        canvas.translate(-left, -top)
+        self._view.person.apply(canvas)
+        canvas.translate(*CENTRE)
         return surface, canvas
+
+    @staticmethod
+    def _put(canvas: skia.Canvas, layer: skia.Image) -> None:
+        """Lay a picture of the view's own size on it, pixel on pixel."""
+        canvas.save()
+        canvas.resetMatrix()
+        canvas.drawImage(layer, 0, 0)
+        canvas.restore()
 
     def _layer(self, draw: Callable[[skia.Canvas, Look, Pose], None], background: skia.Image | None) -> skia.Image:
         surface, canvas = self._surface()
         if background is not None:
-            canvas.drawImage(background, 0, 0)
-        canvas.translate(*CENTRE)
+            self._put(canvas, background)
         draw(canvas, self._look, self._pose)
         return surface.makeImageSnapshot()
 

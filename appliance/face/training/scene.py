@@ -1,20 +1,56 @@
-"""What is behind the presenter: a lobby out of focus, or a plain wall."""
+"""What is behind the presenter: a lobby out of focus, a plain wall, one colour, a picture, or nothing."""
 
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import skia
 
 from appliance.face.training.colour import dark, light, mix
 from appliance.face.training.look import Look
-from appliance.face.training.paint import curve, fill, linear, polygon, radial, rounded, soft, spot, stroke
+from appliance.face.training.paint import argb, curve, fill, linear, polygon, radial, rounded, soft, spot, stroke
+from appliance.face.training.view import SQUARE, View
 
-SIZE = 512
+
+def scene(look: Look, view: View = SQUARE) -> skia.Image:
+    """Draw what is behind the presenter, once for many pictures."""
+    surface = view.surface()
+    with surface as canvas:
+        view.scene.apply(canvas)
+        _draw_scene(canvas, look)
+    return surface.makeImageSnapshot()
 
 
-def draw_scene(canvas: skia.Canvas, look: Look) -> None:
-    """Fill the picture behind the presenter."""
+def backdrop(told: str, view: View = SQUARE, *, blur: float = 0.0) -> skia.Image:
+    """Make a background of what a user names.
+
+    Args:
+        told: `none` for a transparent one, a colour as `#rrggbb`, or the path of a picture, which then fills the view.
+        blur: how far a picture is out of focus, sigma in pixels.
+    Raises:
+        ValueError: it is none of these.
+    """
+    surface = view.surface()
+    canvas = surface.getCanvas()
+    if told.startswith("#") and len(told) == 7:
+        value = int(told[1:], 16)
+        canvas.clear(argb((value >> 16, value >> 8 & 255, value & 255)))
+    elif told != "none":
+        if not Path(told).is_file():
+            raise ValueError(f"{told} is no picture, no #rrggbb and not none")
+        picture = skia.Image.open(told)
+        scale = max(view.width / picture.width(), view.height / picture.height())
+        paint = skia.Paint(AntiAlias=True)
+        if blur:
+            paint.setImageFilter(skia.ImageFilters.Blur(blur, blur, skia.TileMode.kClamp))
+        size = (picture.width() * scale, picture.height() * scale)
+        place = skia.Rect.MakeXYWH((view.width - size[0]) / 2, (view.height - size[1]) / 2, *size)
+        canvas.drawImageRect(picture, place, skia.SamplingOptions(skia.CubicResampler.Mitchell()), paint)
+    return surface.makeImageSnapshot()
+
+
+def _draw_scene(canvas: skia.Canvas, look: Look) -> None:
     if look.lobby:
         _draw_lobby(canvas, look)
     else:
@@ -41,7 +77,12 @@ def _draw_lobby(canvas: skia.Canvas, look: Look) -> None:
         canvas.drawRect(box(x, -20, x + 13, 372), fill(tone, 0.85, 3.6))
     canvas.drawRect(
         box(366, -20, 540, 372),
-        linear((0, -20), (0, 372), [(0, (255, 232, 190), 0.42), (0.5, (255, 220, 170), 0.06), (1, (70, 40, 20), 0.28)]),
+        soft(
+            linear(
+                (0, -20), (0, 372), [(0, (255, 232, 190), 0.42), (0.5, (255, 220, 170), 0.06), (1, (70, 40, 20), 0.28)]
+            ),
+            5,
+        ),
     )
     canvas.drawRect(
         box(-20, 366, 540, 540), soft(linear((0, 366), (0, 512), [(0, (172, 132, 96), 1), (1, (120, 86, 60), 1)]), 8)

@@ -12,8 +12,9 @@ pytest.importorskip("skia", reason="skia-python is not installed: it comes with 
 
 from appliance.face.training import measure, pack
 from appliance.face.training.look import HOUSE, Pose
-from appliance.face.training.rig import CROP, REST, Portrait
+from appliance.face.training.rig import REST, Portrait
 from appliance.face.training.speech import SENTENCES
+from appliance.face.training.view import FACE
 
 SHIPPED = Path(__file__).parents[3] / "models" / "face"
 
@@ -56,7 +57,7 @@ def test_no_held_out_sentence_was_trained_on() -> None:
 
 
 def test_the_ruler_reads_what_was_drawn() -> None:
-    portrait = Portrait(HOUSE, Pose(), box=CROP)
+    portrait = Portrait(HOUSE, Pose(), view=FACE)
     jaws = np.linspace(0, 1, 9)
     params = np.stack([REST] * len(jaws))
     params[:, 0] = jaws

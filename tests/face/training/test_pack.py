@@ -11,24 +11,28 @@ pytest.importorskip("skia", reason="skia-python is not installed: it comes with 
 
 from appliance.face.avatar import load_avatar
 from appliance.face.training import pack
+from appliance.face.training.clips import Clip
 from appliance.face.training.look import HOUSE
-from appliance.face.training.rig import CROP
-
-FRAMES = 6
+from appliance.face.training.view import CROP
 
 
 @pytest.fixture
-def short_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack, "LOOP", FRAMES)
+def few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pack, "CLIPS", {name: Clip(name, name, 4) for name in ("idle", "nod")})
 
 
-@pytest.mark.usefixtures("short_loop")
+@pytest.mark.usefixtures("few_clips")
 def test_a_pack_is_read_back_and_is_the_same_twice(tmp_path: Path) -> None:
     first = pack.build(tmp_path / "first.avatar", HOUSE, name="sam", net="net.onnx")
     second = pack.build(tmp_path / "second.avatar", HOUSE, name="sam", net="net.onnx")
     assert first.read_bytes() == second.read_bytes()
     avatar = load_avatar(first)
-    assert (avatar.width, avatar.height, len(avatar.frames)) == (512, 512, FRAMES)
+    assert (avatar.width, avatar.height, len(avatar.frames)) == (512, 512, 8)
+    assert [(clip.name, clip.kind, clip.first, clip.frames) for clip in avatar.card.clips] == [
+        ("idle", "idle", 0, 4),
+        ("nod", "nod", 4, 4),
+    ]
+    assert all(0 in clip.exits for clip in avatar.card.clips)
     assert tuple(avatar.boxes[0]) == CROP
 
 
@@ -39,12 +43,3 @@ def test_the_mask_covers_mouth_and_chin_and_fades() -> None:
     assert mask[:, 0].max() == 0
     assert mask[-1].max() == 0
     assert np.abs(np.diff(mask.astype(int), axis=1)).max() < 40
-
-
-def test_a_contact_sheet_lays_pictures_side_by_side() -> None:
-    pictures = [np.full((4, 6, 3), shade, np.uint8) for shade in (10, 20, 30)]
-    sheet = pack.contact_sheet(pictures, columns=2, convert=lambda picture: picture + 1)
-    assert sheet.shape == (8, 12, 3)
-    assert sheet[0, 0, 0] == 11
-    assert sheet[5, 1, 0] == 31
-    assert sheet[5, 7, 0] == 0

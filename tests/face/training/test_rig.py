@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
 
-from appliance.face.training.idle import pose_at
+from appliance.face.training.clips import CLIPS
 from appliance.face.training.look import HOUSE, OUTFITS, STYLES, Look, Pose, random_look
 from appliance.face.training.presenters import PRESENTERS, main
-from appliance.face.training.rig import CROP, REST, Portrait, mouth_place, scene
-from appliance.face.training.scene import SIZE
+from appliance.face.training.rig import REST, Portrait, mouth_place
+from appliance.face.training.scene import backdrop, scene
+from appliance.face.training.view import CROP, FACE, SIDE, VIEWS, View
 from appliance.face.visemes import PARAMETERS
 
 STILL = Pose()
@@ -39,7 +41,7 @@ def changed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def test_a_picture_is_drawn_the_same_twice(portrait: Portrait) -> None:
     again = Portrait(HOUSE, STILL).draw(OPEN)
-    assert again.shape == (SIZE, SIZE, 3)
+    assert again.shape == (SIDE, SIDE, 3)
     assert again.dtype == np.uint8
     assert np.array_equal(portrait.draw(OPEN), again)
 
@@ -55,13 +57,13 @@ def test_the_mouth_moves_nothing_above_the_middle_of_the_box_nor_beside_it(portr
 def test_the_box_alone_is_the_same_as_the_box_of_the_whole(portrait: Portrait) -> None:
     left, top, size = CROP
     whole = portrait.draw(OPEN)[top : top + size, left : left + size]
-    alone = Portrait(HOUSE, STILL, box=CROP).draw(OPEN)
+    alone = Portrait(HOUSE, STILL, view=FACE).draw(OPEN)
     assert np.abs(whole.astype(int) - alone.astype(int)).mean() < 0.5
 
 
 @pytest.mark.parametrize("pose", [STILL, Pose(dx=6, dy=-4, roll=3), Pose(yaw=0.8, pitch=-0.6, scale=1.05)])
 def test_the_mouth_is_where_it_is_said_to_be(pose: Pose) -> None:
-    face = Portrait(HOUSE, pose, box=CROP)
+    face = Portrait(HOUSE, pose, view=FACE)
     rows, columns = np.nonzero(changed(face.draw(mouth()), face.draw(mouth(jaw=0.6)))[96:150])
     x, y, _, half, *_ = mouth_place(HOUSE, pose)
     assert abs(np.median(columns) - x) < 6
@@ -118,12 +120,20 @@ def test_a_blink_closes_the_eyes() -> None:
     assert changed(awake, asleep).mean() > 0.05
 
 
-def test_the_loop_has_no_seam() -> None:
-    frames, fps = 200, 25
-    last, first, second = (Portrait(HOUSE, pose_at(at, frames, fps)).draw(REST).astype(int) for at in (199, 200, 201))
-    step, seam = np.abs(second - first).mean(), np.abs(first - last).mean()
-    assert np.array_equal(first, Portrait(HOUSE, pose_at(0, frames, fps)).draw(REST))
-    assert seam < 3 * step + 0.3
+def test_a_joint_of_two_clips_is_not_seen() -> None:
+    """The last frame of one clip and the first of any other differ less than frames inside a clip do."""
+    clip = CLIPS["idle-3"]
+    at = [clip.frames - 1, 0, clip.frames // 4, clip.frames // 4 + 1]
+    last, rest, first, second = (Portrait(HOUSE, clip.poses()[place]).draw(REST).astype(int) for place in at)
+    assert np.abs(rest - last).mean() < np.abs(second - first).mean()
+
+
+@pytest.mark.parametrize("pose", [Pose(squint=1.0), Pose(concern=1.0)])
+def test_eyes_and_brows_have_an_expression(pose: Pose) -> None:
+    moved = changed(Portrait(HOUSE, STILL).draw(REST), Portrait(HOUSE, pose).draw(REST))
+    rows, _ = np.nonzero(moved)
+    assert moved.sum() > 40
+    assert rows.max() < CROP[1] + CROP[2] // 2, "the mouth's half of the box is as it was"
 
 
 def test_looks_are_plain_values() -> None:
@@ -158,3 +168,37 @@ def test_an_unknown_presenter_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
         main([str(tmp_path), "nobody"])
     assert "no presenter nobody" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_shows_the_same_face_drawn_as_large_as_it_needs(name: str) -> None:
+    view = VIEWS[name]
+    left, top, side = view.box()
+    assert not any(edge % 2 for edge in (left, top, side, view.width, view.height))
+    assert left + side <= view.width
+    assert top + side <= view.height
+    seen = Portrait(HOUSE, STILL, view=view).draw(OPEN)[top : top + side, left : left + side]
+    small = cv2.resize(seen, (CROP[2], CROP[2]), interpolation=cv2.INTER_AREA)[:, 30:160].astype(int)
+    assert np.abs(small - Portrait(HOUSE, STILL, view=FACE).draw(OPEN)[:, 30:160]).mean() < 4
+
+
+def test_a_background_is_one_colour_a_picture_or_nothing(tmp_path: Path) -> None:
+    view = View(64, 32)
+    red = np.zeros((20, 10, 3), np.uint8)
+    red[:, :, 2], red[:4] = 255, 0
+    cv2.imwrite(str(tmp_path / "red.png"), red)
+    drawn = [backdrop(told, view, blur=1.0).toarray() for told in ("#102030", str(tmp_path / "red.png"), "none")]
+    assert drawn[0][5, 5].tolist() == [0x30, 0x20, 0x10, 255]
+    assert drawn[1][16, 32].tolist() == [0, 0, 255, 255], "it fills the view, and its middle is seen"
+    assert not drawn[2].any()
+    with pytest.raises(ValueError, match="nowhere"):
+        backdrop("nowhere.png", view)
+
+
+def test_a_presenter_can_be_cut_out(tmp_path: Path) -> None:
+    assert main([str(tmp_path), "sam", "--background", "none"]) == 0
+    picture = cv2.imread(str(tmp_path / "sam.png"), cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert picture.shape == (SIDE, SIDE, 4)
+    assert picture[20, 20].tolist() == [0, 0, 0, 0]
+    assert picture[200, 256, 3] == 255

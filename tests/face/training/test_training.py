@@ -15,6 +15,7 @@ pytest.importorskip("skia", reason="skia-python is not installed: it comes with 
 from appliance.face.net import FaceNet
 from appliance.face.training import __main__ as training
 from appliance.face.training import corpus, measure, pack, painting, pictures
+from appliance.face.training.clips import Clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -31,7 +32,7 @@ def test_a_few_steps_make_a_net_and_going_on_makes_another(
     monkeypatch.setattr(pictures, "POOL", 6)
     monkeypatch.setattr(pictures, "MOUTHS", 3)
     monkeypatch.setattr(painting, "_KEPT", 1)
-    monkeypatch.setattr(pack, "LOOP", 6)
+    monkeypatch.setattr(pack, "CLIPS", {"idle": Clip("idle", "idle", 6)})
     monkeypatch.setattr(measure, "HELD_OUT", measure.HELD_OUT[:1])
     for part in ("sound", "pictures", "join"):
         assert training.main([part, str(tmp_path), "--minutes", "0.1"]) == 0
