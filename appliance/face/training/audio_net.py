@@ -23,8 +23,6 @@ BATCH, SPAN = 48, 79
 """Stretches of speech in a step, and mel frames in each."""
 _WIDTH = 256
 _WEIGHTS = torch.tensor([2.0, 1.0, 1.2, 0.8, 1.0, 0.5, 0.5, 2.0])
-_APART, _TOGETHER = 0.4, 0.7
-"""Of the chance that lips press: below they are apart, above together. A picture cannot show what is undecided."""
 
 
 class _Block(nn.Module):
@@ -65,10 +63,8 @@ class AudioNet(nn.Module):
         return self.head(self.body(self.bands(mel * 0.25).flatten(1, 2)))
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Read the mouth from one window of sound; its lips are apart or together."""
-        mouth = torch.sigmoid(self.logits(mel)[:, :, 0])
-        press = ((mouth[:, 7:] - _APART) / (_TOGETHER - _APART)).clamp(0, 1)
-        return torch.cat([mouth[:, :7], press], 1)
+        """Read the mouth from one window of sound."""
+        return torch.sigmoid(self.logits(mel)[:, :, 0])
 
 
 def augmented(mel: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 OPSET = 17
 WINDOW_OFFSET_S = -0.08
-VERSION = "1"
+VERSION = "2"
 TOLERANCE = 5e-4
 
 
