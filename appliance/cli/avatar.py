@@ -1,4 +1,4 @@
-"""`appliance avatar`: which there are and whose, what one looks like, bringing, handing out and removing one."""
+"""`appliance avatar`: which there are and whose, what one looks like; making, bringing, handing out, removing one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.bundles.manifest import load as load_manifest
+from appliance.cli import avatar_create
 from appliance.cli.models import Bar
 from appliance.config import load as load_config
 from appliance.errors import AvatarError
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "import": "verify a pack and install it",
         "remove": "remove an installed one",
         "train": "train the face net from nothing, on two cores, with its avatar, curve and figures",
+        "create": "make one from a photo and install it",
     }
     parsers = {name: actions.add_parser(name, help=text, description=f"{text}.") for name, text in one.items()}
     for name in ("info", "preview", "export"):
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsers["import"].add_argument("pack", type=Path, help="a file or folder")
     parsers["import"].add_argument("--name", default="", help="its name here (default: the one on its card)")
     parsers["import"].add_argument("--replace", action="store_true", help="replace the one of that name")
+    avatar_create.add_arguments(parsers["create"])
     parsers["remove"].add_argument("name", help="an installed avatar")
     train = parsers["train"]
     train.add_argument("-o", "--out", type=Path, required=True, help="a folder for all that is made")
@@ -59,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit status: 0; or an AvatarError."""
     result, text = _ACTIONS[args.action](args)
-    print(json.dumps(result) if args.json else text)
+    print(json.dumps(result, default=str) if args.json else text)
     return 0
 
 
@@ -92,6 +95,7 @@ def _info(args: argparse.Namespace) -> tuple[Any, str]:
         "bytes": path.stat().st_size if path.is_file() else sum(file.stat().st_size for file in path.iterdir()),
         "memory_mib": round(avatar.frames.nbytes / 2**20),
         "measurable": avatar.ruler is not None,
+        "own_net": avatar.net is not None,
     }
     shown = {key: value for key, value in told.items() if key != "files"}
     shown["clips"] = ", ".join(clip.name for clip in avatar.card.clips) or "one loop"
@@ -145,6 +149,7 @@ _ACTIONS = {
     "import": _import,
     "remove": _remove,
     "train": _train,
+    "create": avatar_create.run,
 }
 
 

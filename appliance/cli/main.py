@@ -25,7 +25,7 @@ COMMANDS = {
     "size": "measure how many visitors this machine serves, and keep it for the box",
     "config": "show the settings in force and where each came from",
     "models": "list, fetch or verify the model files; add a face net of your own",
-    "avatar": "list, show, bring, hand out, remove and train avatars",
+    "avatar": "make one from a photo; list, show, bring, hand out and remove avatars; train their net",
     "check": "start the box, hold one spoken conversation with it, print its figures, stop",
     "bench": "measure the box and its engines, beside stock baselines",
 }

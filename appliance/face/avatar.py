@@ -2,11 +2,13 @@
 
 A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, the clips of its film, and the sha256 of the
 other files), frames.mp4 (the film, H.264 4:2:0: clips one after the other, or one idle loop), boxes.json (the face box
-of every frame) and mask.png (where the mouth may change it); and, where its lips can be measured, ruler.npy.
+of every frame) and mask.png (where the mouth may change it); where its lips can be measured, ruler.npy; and, where the
+face net was trained on this person, her own net.onnx.
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import io
 import json
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 
 from appliance.bundles.manifest import cache
 from appliance.errors import AvatarError
+from appliance.face.consent import Consent, stamp, words
 from appliance.face.life import Clip
 from appliance.face.ruler import N_WEIGHTS, Ruler
 
@@ -32,7 +35,7 @@ Bytes = NDArray[np.uint8]
 
 CARD = "card.toml"
 FRAMES, BOXES, MASK = "frames.mp4", "boxes.json", "mask.png"
-RULER = "ruler.npy"
+RULER, NET = "ruler.npy", "net.onnx"
 FORMAT = 1
 _FILE_LIMIT = 64 * 2**20
 _FILM_LIMIT = 2**31
@@ -66,6 +69,10 @@ class Card:
     """sha256 of each other file, by name."""
     clips: tuple[Clip, ...] = ()
     """What the film consists of; where there is none, all of it is one loop."""
+    photo: bool = False
+    """Whether it was made from a real person's photo."""
+    consent: Consent | None = None
+    """What that person allowed; None where nobody did, and it is for tests only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +90,8 @@ class Avatar:
 
     ruler: Ruler | None = None
     """Reads its lips; None where nobody fitted one."""
+    net: bytes | None = None
+    """Content of the ONNX file that draws it; None where the default net does."""
 
     @property
     def width(self) -> int:
@@ -125,7 +134,7 @@ def read_card(path: Path) -> Card:
 
 
 def load_avatar(path: Path) -> Avatar:
-    """Read and verify a pack, a folder or a zip.
+    """Read and verify a pack, a folder or a zip. A real person's frames say so where she gave no consent.
 
     Raises:
         AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), or incompatible.
@@ -141,7 +150,10 @@ def load_avatar(path: Path) -> Avatar:
     frames = _decode(files[FRAMES], card)
     boxes = _boxes(files[BOXES], card)
     mask = _mask(files[MASK], int(boxes[:, 2].max()))
-    return Avatar(card, frames, boxes, mask, _ruler(files[RULER]) if RULER in files else None)
+    if card.photo and (text := words(card.consent, datetime.date.today())):
+        stamp(frames, card.height, text)
+    frames.flags.writeable = False
+    return Avatar(card, frames, boxes, mask, _ruler(files[RULER]) if RULER in files else None, files.get(NET))
 
 
 def pack_files(path: Path) -> dict[str, bytes]:
@@ -153,10 +165,10 @@ def pack_files(path: Path) -> dict[str, bytes]:
     names = [CARD, FRAMES, BOXES, MASK]
     try:
         if path.is_dir():
-            names += [RULER] if (path / RULER).exists() else []
+            names += [name for name in (RULER, NET) if (path / name).exists()]
             return {name: _bounded((path / name).stat().st_size, name) or (path / name).read_bytes() for name in names}
         with zipfile.ZipFile(path) as pack:
-            names += [RULER] if RULER in pack.namelist() else []
+            names += [name for name in (RULER, NET) if name in pack.namelist()]
             return {name: _bounded(pack.getinfo(name).file_size, name) or pack.read(name) for name in names}
     except (FileNotFoundError, KeyError) as error:
         raise AvatarError(f"{path} is no avatar: {error} is missing", code="not-found", hint=_HINT) from error
@@ -176,6 +188,8 @@ def _card(text: bytes) -> Card:
             raise ValueError("another format")
         told: list[dict[str, Any]] = values.pop("clips", [])
         clips = tuple(Clip(exits=tuple(clip.pop("exits")), **clip) for clip in told)
+        if "consent" in values:
+            values["consent"] = Consent.read(values["consent"])
         card = Card(**values, clips=clips)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise AvatarError(f"the avatar's card cannot be used: {error}", code="incompatible", hint=_HINT) from error
@@ -214,7 +228,7 @@ def _decode(data: bytes, card: Card) -> Bytes:
                 raise AvatarError(message, code="incompatible", hint=_HINT)
             raw.flush()
             shape = (count, card.height * 3 // 2, card.width)
-            return np.memmap(raw, np.uint8, mode="r", shape=shape)
+            return np.memmap(raw, np.uint8, mode="r+", shape=shape)
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         raise AvatarError("the avatar's frames cannot be decoded", code="incompatible", hint=_HINT) from error
     except OSError as error:

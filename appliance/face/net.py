@@ -30,12 +30,12 @@ class FaceNet:
     """
 
     def __init__(
-        self, path: Path, *, threads: int = 1, adapter: Adapter | None = None, encoder: Path | None = None
+        self, source: Path | bytes, *, threads: int = 1, adapter: Adapter | None = None, encoder: Path | None = None
     ) -> None:
         """Open a net.
 
         Args:
-            path: the .onnx file, without external data.
+            source: the .onnx file, without external data, or the content of an avatar's own.
             threads: CPU threads of one run.
             adapter: how it differs from our contract; None where it keeps it.
             encoder: the .onnx file that makes the features which it hears; None for a net that hears mel.
@@ -43,10 +43,10 @@ class FaceNet:
             AvatarError: the file is missing, is not ONNX, keeps weights elsewhere, or has other inputs; code
                 encoder-missing where it hears features.
         """
-        self.model = onnx_file.read(path)
+        self._name, self._threads = source.name if isinstance(source, Path) else "the avatar's own net", threads
+        self.model = onnx_file.read(source, self._name)
         """The graph with its weights."""
-        self._name, self._threads = path.name, threads
-        given = signature(self.model, path.name)
+        given = signature(self.model, self._name)
         self.rim = adapter.rim if adapter else 0.0
         """The share of a face's box, on each side, that is not given to the net."""
         own = adapt(self.model, given, adapter) if adapter else given
@@ -55,15 +55,15 @@ class FaceNet:
         """Whether several pictures can be drawn in one run."""
         if given.hears_features and encoder is None:
             raise AvatarError(
-                f"{path.name} hears HuBERT's features, and there is no encoder that makes them",
+                f"{self._name} hears HuBERT's features, and there is no encoder that makes them",
                 code="encoder-missing",
                 hint="give the encoder's ONNX file: `appliance models add … --audio-encoder FILE.onnx`",
             )
         self.encoder = AudioEncoder(encoder, threads=threads) if given.hears_features and encoder else None
         self.metadata: dict[str, str] = {item.key: item.value for item in self.model.metadata_props}
-        self.mouth = _mouth(self.model, self.metadata, path)
+        self.mouth = _mouth(self.model, self.metadata, self._name)
         """The tensor of mouth parameters, (B, 8), that it makes of the sound and draws; None for a net without."""
-        self.window_offset_s = _offset(self.metadata, path)
+        self.window_offset_s = _offset(self.metadata, self._name)
         """Where the window of frame i starts, seconds from i / fps; 0 for nets that do not say, as in Wav2Lip."""
 
     @cached_property
@@ -113,22 +113,22 @@ def open_net(path: Path, *, threads: int = 1) -> FaceNet:
     return FaceNet(path / nets.NET, threads=threads, adapter=card.adapter, encoder=encoder)
 
 
-def _mouth(model: Any, metadata: dict[str, str], path: Path) -> str | None:
+def _mouth(model: Any, metadata: dict[str, str], name: str) -> str | None:
     """The tensor that the metadata names, if it holds our parameters in our order."""
     if tuple(metadata.get("mouth_parameters", "").split()) != PARAMETERS:
         return None
-    name = metadata.get("mouth_tensor", "")
-    if not any(name in node.output for node in model.graph.node):
-        raise AvatarError(f"{path.name} has no tensor {name!r}", code="incompatible", hint=BROKEN)
-    return name
+    tensor = metadata.get("mouth_tensor", "")
+    if not any(tensor in node.output for node in model.graph.node):
+        raise AvatarError(f"{name} has no tensor {tensor!r}", code="incompatible", hint=BROKEN)
+    return tensor
 
 
-def _offset(metadata: dict[str, str], path: Path) -> float:
+def _offset(metadata: dict[str, str], name: str) -> float:
     text = metadata.get("window_offset_s", "0")
     try:
         offset = float(text)
     except ValueError:
         offset = float("nan")
     if not -1.0 <= offset <= 1.0:
-        raise AvatarError(f"{path.name} says window_offset_s = {text!r}", code="incompatible", hint=BROKEN)
+        raise AvatarError(f"{name} says window_offset_s = {text!r}", code="incompatible", hint=BROKEN)
     return offset

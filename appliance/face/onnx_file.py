@@ -27,39 +27,44 @@ _DOMAINS = {"", "ai.onnx", "com.microsoft"}
 """Whose operators ONNX Runtime brings itself."""
 
 
-def read(path: Path) -> Any:
-    """Open a file and check it, without running anything of it.
+def read(source: Path | bytes, name: str = "") -> Any:
+    """Open a net and check it, without running anything of it.
 
+    Args:
+        source: a file, or the content of one.
+        name: what it is called in errors; a file's own name where none is given.
     Raises:
         AvatarError: not-found, too-large (the file, or a tensor at work), or incompatible (no ONNX, weights in other
             files, an old opset, operators that are not ONNX's).
     """
-    if not path.is_file():
-        raise AvatarError(f"there is no net at {path}", code="not-found", hint=BROKEN)
-    if path.stat().st_size > FILE_LIMIT:
-        raise AvatarError(f"{path.name} is larger than 1.9 GB", code="too-large", hint="use a smaller net")
+    name = name or (source.name if isinstance(source, Path) else "the net")
+    if isinstance(source, Path) and not source.is_file():
+        raise AvatarError(f"there is no net at {source}", code="not-found", hint=BROKEN)
+    if (source.stat().st_size if isinstance(source, Path) else len(source)) > FILE_LIMIT:
+        raise AvatarError(f"{name} is larger than 1.9 GB", code="too-large", hint="use a smaller net")
     try:
-        model: Any = onnx.load(path, load_external_data=False)
+        content = source.read_bytes() if isinstance(source, Path) else source
+        model: Any = onnx.load_model_from_string(content)
     except Exception as error:
-        raise _not_onnx(path) from error
+        raise _not_onnx(name) from error
     if not model.graph.node:
-        raise _not_onnx(path)
+        raise _not_onnx(name)
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise AvatarError(f"{path.name} keeps its weights in other files", code="incompatible", hint="export one file")
+        raise AvatarError(f"{name} keeps its weights in other files", code="incompatible", hint="export one file")
     if opset(model) < _OPSET_MIN:
-        message = f"{path.name} is of opset {opset(model)}"
+        message = f"{name} is of opset {opset(model)}"
         raise AvatarError(message, code="incompatible", hint=f"export it with {_OPSET_MIN} or later")
     if unknown := _unknown_operators(model):
-        message = f"{path.name} needs operators that are not ONNX's: {', '.join(unknown)}"
+        message = f"{name} needs operators that are not ONNX's: {', '.join(unknown)}"
         raise AvatarError(message, code="incompatible", hint="export it with standard operators only")
     try:
         onnx.checker.check_model(model)
         model = onnx.inliner.inline_local_functions(model) if model.functions else model
         inferred = shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:
-        raise _not_onnx(path) from error
+        raise _not_onnx(name) from error
     if any(_bytes(item.type.tensor_type) > _TENSOR_LIMIT for item in inferred.graph.value_info):
-        message = f"{path.name} makes a tensor of more than 1 GiB"
+        message = f"{name} makes a tensor of more than 1 GiB"
         raise AvatarError(message, code="too-large", hint="use a net for smaller pictures")
     return model
 
@@ -114,9 +119,9 @@ def inputs(model: Any) -> dict[str, list[int | str]]:
     }
 
 
-def _not_onnx(path: Path) -> AvatarError:
+def _not_onnx(name: str) -> AvatarError:
     hint = "give an .onnx file that is whole; `appliance models verify` checks those that are installed"
-    return AvatarError(f"{path.name} is not an ONNX model", code="incompatible", hint=hint)
+    return AvatarError(f"{name} is not an ONNX model", code="incompatible", hint=hint)
 
 
 def _tensors(model: Any) -> Iterator[Any]:

@@ -61,15 +61,25 @@ def bring(path: Path, name: str = "", *, replace: bool = False) -> tuple[str, Ca
     """
     card = load_avatar(path).card
     name = name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
+    target = place(name, replace=replace)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write(pack_files(path), target)
+    return name, card
+
+
+def place(name: str, *, replace: bool = False) -> Path:
+    """Where an avatar of this name is to lie.
+
+    Raises:
+        AvatarError: codes invalid-name, exists.
+    """
     if not _NAME.fullmatch(name):
         message = f"{name!r} cannot be an avatar's name"
         raise AvatarError(message, code="invalid-name", hint="use at most 40 lower-case letters, digits and hyphens")
     target = folder() / f"{name}{_SUFFIX}"
     if target.exists() and not replace:
         raise AvatarError(f"there is an avatar {name} already", code="exists", hint="choose another, or --replace")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write(pack_files(path), target)
-    return name, card
+    return target
 
 
 def hand_out(avatar: str, out: Path) -> Path:

@@ -20,7 +20,7 @@ from appliance.face.compositor import Compositor
 from appliance.face.encoder import loudness
 from appliance.face.loop_net import LoopNet
 from appliance.face.mel import presence
-from appliance.face.net import open_net
+from appliance.face.net import FaceNet, open_net
 from appliance.face.visemes import PARAMETERS, departure
 
 Floats = NDArray[np.float32]
@@ -127,15 +127,16 @@ class FaceRenderer:
         return portrait(self.avatar)
 
     def load(self) -> None:
-        """Open net and avatar.
+        """Open avatar and net, the avatar's own where it has one.
 
         Raises:
             AvatarError: a file is missing, corrupt or of another kind.
         """
         net_path, avatar_path = self._paths
-        net = open_net(net_path, threads=self._config.threads)
-        self._window_offset_s = net.window_offset_s
         self._avatar = load_avatar(avatar_path)
+        own = self._avatar.net
+        net = FaceNet(own, threads=self._config.threads) if own else open_net(net_path, threads=self._config.threads)
+        self._window_offset_s = net.window_offset_s
         if self._avatar.card.fps != self._config.fps:
             message = f"the avatar has {self._avatar.card.fps} frames a second, not {self._config.fps}"
             raise AvatarError(message, code="incompatible", hint="set fps in [face] to the avatar's")

@@ -151,3 +151,18 @@ def test_a_missing_npm_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(BundleError, match="npm is not installed") as caught:
         fetch(load(str(path)))
     assert caught.value.code == "download-failed"
+
+
+def test_one_wheel_of_several_is_read_on_any_machine(shop: Shop, home: Path) -> None:
+    wheel = shop.folder / "alpha-1.0-py3-none-any.whl"
+    wheel.rename(shop.folder / "alpha-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+    path = shop.manifest(**{"[package.beta]": 'wheel = "cp311-cp311-manylinux_2_28_x86_64"\n[package.beta]'})
+    fetch(load(str(path)))
+    assert (home / "models/mind/weights.bin").read_bytes() == WEIGHTS
+
+
+def test_what_reads_photos_is_a_manifest_of_its_own() -> None:
+    bundle = load("photo")
+    assert {file.licence for file in bundle.files} == {"Apache-2.0"}
+    assert len(bundle.files) == 3
+    assert not {file.role for file in load("nano").files} & {file.role for file in bundle.files}

@@ -60,6 +60,12 @@ def test_a_wrong_manifest_is_refused_with_what_is_wrong(shop: Shop, old: str, ne
     assert str(path) in caught.value.message
 
 
+def test_a_wheels_tag_is_three_words(shop: Shop) -> None:
+    path = shop.manifest(**{"[package.beta]": 'wheel = "any; rm"\n[package.beta]'})
+    with pytest.raises(BundleError, match="wheel must be like"):
+        load(str(path))
+
+
 def test_a_short_hash_is_refused(shop: Shop) -> None:
     path = shop.manifest()
     path.write_text(path.read_text().replace('sha256 = "', 'sha256 = "x', 1))

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from appliance.face.training.generator import BOX, Generator
+from appliance.face.training.generator import Generator
 from appliance.face.training.look import HOUSE, random_look, random_pose
+from appliance.face.training.loss import difference, mouth_focus
 from appliance.face.training.rig import REST, Portrait, mouth_place
 from appliance.face.training.scene import scene
 from appliance.face.training.view import FACE
@@ -110,34 +111,11 @@ class Studio:
         return face.clamp(0, 1), torch.from_numpy(np.stack(params)), place, target.clamp(0, 1)
 
 
-def _loss(made: tuple[Tensor, Tensor, Tensor], target: Tensor, reference: Tensor, focus: Tensor) -> Tensor:
-    """Absolute difference, most of all in the mouth and where the target departs from the reference.
-
-    Warp and colour are each held to the target as well: the share of a colour that is nowhere right would die out
-    before it has learned anything.
-    """
-    drawn, warped, colour = (part.float() for part in made)
-    weight = 1 + 10 * focus + 25 * (target - reference).abs().mean(1, keepdim=True)
-    loss = (weight * (drawn - target).abs()).mean()
-    for axis in (2, 3):
-        near = focus.narrow(axis, 1, focus.shape[axis] - 1) * 6 + 1
-        loss = loss + near.mul((drawn.diff(dim=axis) - target.diff(dim=axis)).abs()).mean()
-    pooled = nn.functional.avg_pool2d(drawn, 8) - nn.functional.avg_pool2d(target, 8)
-    loss = loss + pooled.abs().mean() + 0.12 * (weight * (warped - target).abs()).mean()
-    box = (slice(None), slice(None), *BOX)
-    return loss + 0.15 * ((weight[box] - 1) * (colour - target[box]).abs()).mean()
-
-
-def _focus() -> Tensor:
-    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(192.0), indexing="ij")
-    return torch.exp(-(((x - 96) / 36) ** 2) - ((y - 32) / 24) ** 2)[None, None]
-
-
 def train(
     net: Generator, studio: Studio, *, minutes: float, checkpoint: Path, rate: float = 1.6e-3
 ) -> list[tuple[int, float]]:
     """Train for so many minutes, keep an average of the weights, return the curve of (step, loss)."""
-    focus = _focus()
+    focus = mouth_focus()
     for _ in range(40 - len(studio.pool)):
         studio.draw()
     net.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -155,7 +133,7 @@ def train(
         face = face.to(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             made = net(face, params)
-        loss = _loss(made[:3], target, face[:, 3:, 96:], focus)
+        loss = difference(made[:3], target, face[:, 3:, 96:], focus)
         loss = loss + 0.1 * ((made[3] - place) / net.spread).abs().mean()
         optimizer.zero_grad()
         loss.backward()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
@@ -34,12 +33,3 @@ def test_a_pack_is_read_back_and_is_the_same_twice(tmp_path: Path) -> None:
     ]
     assert all(0 in clip.exits for clip in avatar.card.clips)
     assert tuple(avatar.boxes[0]) == CROP
-
-
-def test_the_mask_covers_mouth_and_chin_and_fades() -> None:
-    mask = pack.feathered(192)
-    assert mask[:96].max() == 0, "nothing above the middle is moved"
-    assert mask[130, 96] == 255
-    assert mask[:, 0].max() == 0
-    assert mask[-1].max() == 0
-    assert np.abs(np.diff(mask.astype(int), axis=1)).max() < 40
