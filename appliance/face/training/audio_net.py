@@ -125,19 +125,43 @@ def aperture(params: Tensor) -> Tensor:
     return (params[:, 0] + 0.15 * params[:, 3]) * (1 - params[:, 7]) * (1 - 0.4 * params[:, 4])
 
 
+class Corpus:
+    """The stretches of speech that the net is trained on, each varied anew."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        """Read what `corpus.build` wrote."""
+        data = np.load(path)
+        self._mels = torch.from_numpy(data["mel"].astype(np.float32)).T.contiguous()
+        self._noises = torch.from_numpy(data["noise"].astype(np.float32)).T.contiguous()
+        self._params = torch.from_numpy(data["params"].astype(np.float32))
+        self._starts = torch.from_numpy(data["starts"])
+        self._labelled = torch.zeros(len(self._mels) + SPAN, dtype=torch.bool)
+        self._labelled[self._starts] = True
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def batch(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give (BATCH, 80, SPAN) sound, (BATCH, SPAN - 15, 8) mouths, and which of them are labelled."""
+        pick = self._starts[torch.randint(len(self._starts) - SPAN, (BATCH,), generator=self._generator)]
+        places = pick[:, None] + torch.arange(SPAN)
+        at = torch.randint(len(self._noises) - SPAN, (BATCH,), generator=self._generator)
+        noise = self._noises[at[:, None] + torch.arange(SPAN)].transpose(1, 2)
+        sound, speaking = augmented(self._mels[places].transpose(1, 2), noise, self._generator)
+        places = places[:, : SPAN - WINDOW + 1]
+        return sound, self._params[places] * speaking[:, None, None], self._labelled[places]
+
+
+def difference(logits: Tensor, target: Tensor) -> Tensor:
+    """How far (n, 8) mouths, before they are squashed, are from those wanted; most of all in how far they open."""
+    each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * _WEIGHTS
+    return each.mean() + nn.functional.l1_loss(aperture(torch.sigmoid(logits)), aperture(target))
+
+
 def train(
     net: AudioNet, corpus_path: Path, *, minutes: float, seed: int, checkpoint: Path, rate: float = 2e-3
 ) -> list[tuple[int, float]]:
     """Train for so many minutes, keep an average of the weights, return the curve of (step, loss)."""
-    data = np.load(corpus_path)
-    mels = torch.from_numpy(data["mel"].astype(np.float32)).T.contiguous()
-    params = torch.from_numpy(data["params"].astype(np.float32))
-    starts = torch.from_numpy(data["starts"])
-    within = torch.zeros(len(mels) + SPAN, dtype=torch.bool)
-    within[starts] = True
-    noises = torch.from_numpy(data["noise"].astype(np.float32)).T.contiguous()
-    generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
+    corpus = Corpus(corpus_path, seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
     average = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
@@ -146,19 +170,10 @@ def train(
     while (share := (time.monotonic() - begun) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 - share) ** 1.5)
-        pick = starts[torch.randint(len(starts) - SPAN, (BATCH,), generator=generator)]
-        places = pick[:, None] + torch.arange(SPAN)
-        at = torch.randint(len(noises) - SPAN, (BATCH,), generator=generator)
-        noise = noises[at[:, None] + torch.arange(SPAN)].transpose(1, 2)
-        sound, speaking = augmented(mels[places].transpose(1, 2), noise, generator)
-        places = places[:, : SPAN - WINDOW + 1]
-        inside = within[places]
+        sound, target, labelled = corpus.batch()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = net.logits(sound[:, None]).transpose(1, 2)
-        logits = logits.float()[inside]
-        target = (params[places] * speaking[:, None, None])[inside]
-        loss = (nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * _WEIGHTS).mean()
-        loss = loss + nn.functional.l1_loss(aperture(torch.sigmoid(logits)), aperture(target))
+        loss = difference(logits.float()[labelled], target[labelled])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

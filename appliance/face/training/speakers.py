@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import wave
 from ctypes import util
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -95,6 +96,14 @@ class _Event(ctypes.Structure):
     ]
 
 
+@cache
+def _espeak() -> tuple[ctypes.CDLL, int]:
+    """The library and its rate; it hangs in its second sentence where it was initialised twice in a process."""
+    library = ctypes.CDLL(util.find_library("espeak-ng") or "libespeak-ng.so.1")
+    # Retrieval mode; phoneme events in IPA; do not exit on errors.
+    return library, library.espeak_Initialize(1, 200, None, 0x8003)
+
+
 class Espeak:
     """espeak-ng through its C library, for voices whose phoneme times are exact."""
 
@@ -104,9 +113,7 @@ class Espeak:
         Raises:
             OSError: libespeak-ng is not installed.
         """
-        self._lib = ctypes.CDLL(util.find_library("espeak-ng") or "libespeak-ng.so.1")
-        # Retrieval mode; phoneme events in IPA; do not exit on errors.
-        self.rate_hz: int = self._lib.espeak_Initialize(1, 200, None, 0x8003)
+        self._lib, self.rate_hz = _espeak()
         prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
         self._callback = prototype(self._receive)
         self._lib.espeak_SetSynthCallback(self._callback)
