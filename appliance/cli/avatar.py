@@ -160,8 +160,7 @@ def _path(args: argparse.Namespace) -> Path:
 
 
 def _shipped(args: argparse.Namespace) -> Path:
-    manifest = load_manifest(load_config(args.config).config.models.manifest)
-    return next(file.path for file in manifest.files if file.role == "avatar")
+    return load_manifest(load_config(args.config).config.models.manifest).opens["avatar"]
 
 
 def _sheet(avatar: Avatar) -> NDArray[np.uint8]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -38,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit status: 0; or an AvatarError."""
-    from appliance.face import nets
+    from appliance.face import names, nets
     from appliance.face.avatar import load_avatar
     from appliance.face.probe import Prober
 
     file: Path = args.file
-    name = args.name or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40]
-    name = nets.name_of(name, replace=args.replace)
+    name = args.name or names.slug(file.stem)[: names.LONGEST]
+    names.check(name, "a face net", nets.installed(), replace=args.replace)
     encoder: Path | None = args.audio_encoder
     if sys.stderr.isatty():
         print(f"trying {file.name} on the shipped avatar …", file=sys.stderr)
@@ -92,5 +91,4 @@ def _asked(file: str) -> str:
 
 
 def _shipped_avatar(config: Path | None) -> Path:
-    manifest = load_manifest(load_config(config).config.models.manifest)
-    return next(file.path for file in manifest.files if file.role == "avatar")
+    return load_manifest(load_config(config).config.models.manifest).opens["avatar"]

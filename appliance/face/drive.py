@@ -1,8 +1,8 @@
 """An utterance's sound in as it comes, what drives its mouth out: one row a picture, for the renderer.
 
 Of speech alone that is a mel window, which the net listens to, or a stretch of the sound itself for a net that comes
-with an encoder. Where the voice tells its phonemes, it is the mouth
-itself: eight parameters, exact, and closed in every pause.
+with an encoder. Where the voice tells its phonemes, it is the mouth itself: eight parameters, exact, and closed in
+every pause.
 """
 
 from __future__ import annotations

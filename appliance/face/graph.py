@@ -134,14 +134,19 @@ def sound_half(model: Any, sound: str, mouth: str) -> Any:
     return Extractor(shape_inference.infer_shapes(model)).extract_model([sound], [mouth])
 
 
-def packed(values: NDArray[np.float32]) -> NDArray[Any]:
+def packed(values: NDArray[np.float32], kind: Any = None) -> NDArray[Any]:
     """Values as they are kept: in a quarter of the space where all are 255ths, as pieces of a picture are, else in half
-    of it, where that is precise enough."""
-    if values.size and values.min() >= 0 and values.max() <= 1:
-        levels = np.rint(values * 255).astype(np.uint8)
-        if np.array_equal(levels * _SCALE, values):
-            return levels
-    return values.astype(np.float16) if np.abs(values).max(initial=0) < _HALF_MAX else values
+    of it, where that is precise enough; or in the type that was told."""
+    if kind is None:
+        kind = _kind(values)
+    return np.rint(values * 255).astype(np.uint8) if kind == np.uint8 else values.astype(kind, copy=False)
+
+
+def _kind(values: NDArray[np.float32]) -> Any:
+    within = values.size and values.min() >= 0 and values.max() <= 1
+    if within and np.array_equal(unpacked(np.rint(values * 255).astype(np.uint8)), values):
+        return np.uint8
+    return np.float16 if np.abs(values).max(initial=0) < _HALF_MAX else np.float32
 
 
 def unpacked(values: NDArray[Any]) -> NDArray[np.float32]:

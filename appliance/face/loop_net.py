@@ -1,11 +1,12 @@
 """A face net bound to one avatar's loop: frame numbers and what drives the mouth in, finished mouths out.
 
-What the net makes of a frame alone is the same each time round: it is computed once and kept.
+What the net makes of a frame alone is the same each time round: it is computed once, when the frame is first drawn.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -33,11 +34,14 @@ _AT_ONCE = 8
 class LoopNet:
     """The net for one avatar; one owner thread."""
 
-    def __init__(self, net: FaceNet, crops: Bytes, box: graph.Box, *, cache_mib: int) -> None:
-        """Prepare every frame of the loop.
+    def __init__(
+        self, net: FaceNet, crop: Callable[[int], Bytes], n_frames: int, box: graph.Box, *, cache_mib: int
+    ) -> None:
+        """Divide the net, and make room for what is kept of the loop.
 
         Args:
-            crops: (n, S, S, 3) uint8 BGR, the face box of each frame of the loop, as large as the net's picture.
+            crop: gives the face box of a frame of the loop, (S, S, 3) uint8 BGR, as large as the net's picture.
+            n_frames: frames of the loop.
             box: left, top, width and height of the part of the net's picture that is wanted.
             cache_mib: memory for what is kept of the frames; where it does not suffice, less of the net is left out of
                 each drawing, down to nothing.
@@ -49,21 +53,25 @@ class LoopNet:
         self._encoder, self._window = net.encoder, net.window
         self.together = net.together
         """Whether `render` takes more than one frame."""
-        banks = _banks(net, crops, cache_mib * 2**20)
+        self._kept = _FrameBanks(net, crop, n_frames, cache_mib * 2**20)
         try:
-            half = graph.other_half(net.model, self._drive, banks, box)
+            half = graph.other_half(net.model, self._drive, self._kept.banks, box)
         except Exception as error:
             raise AvatarError("the face net cannot be divided", code="incompatible", hint="") from error
         self._session = net.open(half)
         self.cuda = CUDA in self._session.get_providers()
         """Whether it runs on a GPU, where the banks then lie."""
+        if self.cuda:  # where they are copied to
+            self._kept.prepare(np.arange(n_frames))
         device = "cuda" if self.cuda else "cpu"
-        self._banks = {bank.input: ort.OrtValue.ortvalue_from_numpy(bank.values, device, 0) for bank in banks}
+        self._banks = {
+            bank.input: ort.OrtValue.ortvalue_from_numpy(bank.values, device, 0) for bank in self._kept.banks
+        }
         self._shape = (box[3], box[2], 3)
-        self.n_frames = len(crops)
+        self.n_frames = n_frames
         """Frames of the loop."""
-        self.cached_bytes = sum(bank.values.nbytes for bank in banks)
-        """What is kept of the frames."""
+        self.cached_bytes = sum(bank.values.nbytes for bank in self._kept.banks)
+        """What may be kept of the frames; it is taken frame by frame."""
 
     @property
     def takes_mouths(self) -> bool:
@@ -116,10 +124,13 @@ class LoopNet:
         row = (len(PARAMETERS),) if self.takes_mouths else self._window
         if len(drive) != batch or drive.size != batch * prod(row) or not np.isfinite(drive).all():
             raise AvatarError(f"the face net was given {drive.shape} or what is not finite", code="avatar-input")
+        frames = np.asarray(indices, np.int64) % self.n_frames
+        if not self.cuda:
+            self._kept.prepare(frames)
         rows = drive.reshape(batch, *row)
         feeds: dict[str, Any] = {
             self._drive: ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(rows, np.float32)),
-            graph.INDEX: ort.OrtValue.ortvalue_from_numpy(np.asarray(indices, np.int64) % self.n_frames),
+            graph.INDEX: ort.OrtValue.ortvalue_from_numpy(frames),
             **self._banks,
         }
         try:
@@ -135,28 +146,57 @@ class LoopNet:
 
 def face_input(crops: Bytes) -> Floats:
     """(B, S, S, 3) uint8 BGR as the net takes it: (B, 6, S, S), the lower half of the target pose blacked out."""
-    return _levels(crops).astype(np.float32) * np.float32(1 / 255)
-
-
-def _levels(crops: Bytes) -> Bytes:
-    """The same in 255ths."""
-    reference = crops.transpose(0, 3, 1, 2)
+    reference = crops.transpose(0, 3, 1, 2).astype(np.float32) * np.float32(1 / 255)
     target = reference.copy()
     target[:, :, crops.shape[1] // 2 :] = 0
     return np.concatenate([target, reference], 1)
 
 
-def _banks(net: FaceNet, crops: Bytes, most_bytes: int) -> list[graph.Bank]:
-    """What the picture half makes of all frames, as far as there is room for it; the faces themselves where not."""
-    cut = graph.frontier(net.model, net.sound, net.face)
-    half = _PictureHalf(net, cut)
-    sizes = {bank.name: bank.values.nbytes for bank in half.banks(crops[:1])}
-    if cut != [net.face] and sum(sizes.values()) * len(crops) > most_bytes:
-        cut = graph.fitting(net.model, net.face, cut, sizes, most_bytes // len(crops))
-        told = {"kept": len(cut), "of": len(sizes), "frames": len(crops), "whole": cut == [net.face]}
-        logger.info("face net keeps less of the frames than it could, for want of face.cache_mib", extra=told)
+class _FrameBanks:
+    """What the picture half makes of each frame, as far as there is room for it; made when a frame is first drawn.
+
+    So a box starts at once, and no memory is taken for frames that nobody speaks over.
+    """
+
+    def __init__(self, net: FaceNet, crop: Callable[[int], Bytes], n_frames: int, most_bytes: int) -> None:
+        self._crop = crop
+        cut = graph.frontier(net.model, net.sound, net.face)
+        faces = self._trial(net.size, n_frames)
         half = _PictureHalf(net, cut)
-    return half.banks(crops)
+        trial = {name: graph.packed(values) for name, values in half.run(faces).items()}
+        sizes = {name: values.nbytes // len(faces) for name, values in trial.items()}
+        if cut != [net.face] and sum(sizes.values()) * n_frames > most_bytes:
+            cut = graph.fitting(net.model, net.face, cut, sizes, most_bytes // n_frames)
+            told = {"kept": len(cut), "of": len(sizes), "frames": n_frames, "whole": cut == [net.face]}
+            logger.info("face net keeps less of the frames than it could, for want of face.cache_mib", extra=told)
+            half = _PictureHalf(net, cut)
+            trial = {name: graph.packed(values) for name, values in half.run(faces).items()}
+        self._half = half
+        self.banks = [
+            graph.Bank(name, np.empty((n_frames, *values.shape[1:]), values.dtype)) for name, values in trial.items()
+        ]
+        """Rows that were not prepared hold nothing."""
+        self._ready = np.zeros(n_frames, bool)
+
+    def prepare(self, frames: NDArray[np.int64]) -> None:
+        """See that the rows of these frames are there.
+
+        Raises:
+            AvatarError: code inference-failed.
+        """
+        missing = np.unique(frames[~self._ready[frames]])
+        for at in range(0, len(missing), _AT_ONCE):
+            some = missing[at : at + _AT_ONCE]
+            made = self._half.run(np.stack([self._crop(int(frame)) for frame in some]))
+            for bank in self.banks:
+                bank.values[some] = graph.packed(made[bank.name], bank.values.dtype)
+            self._ready[some] = True
+
+    def _trial(self, size: int, n_frames: int) -> Bytes:
+        """Faces that decide how a tensor is kept: some of the film's, and noise, which fits nothing by chance."""
+        noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+        picked = np.linspace(0, n_frames - 1, min(n_frames, _AT_ONCE - 1)).astype(int)
+        return np.stack([noise, *(self._crop(int(frame)) for frame in picked)])
 
 
 class _PictureHalf:
@@ -168,19 +208,14 @@ class _PictureHalf:
         self._session: Any = net.open(graph.picture_half(net.model, net.face, self._made)) if self._made else None
         self._at_once = _AT_ONCE if net.together else 1
 
-    def banks(self, crops: Bytes) -> list[graph.Bank]:
-        """Of (n, S, S, 3) uint8 crops."""
-        faces = [graph.Bank(self._face, _levels(crops))] if self._face in self._cut else []
-        rows: list[NDArray[Any]] = []
-        for at in range(0, len(crops) if self._session else 0, self._at_once):
-            made = self._run(face_input(crops[at : at + self._at_once]))
-            rows = rows or [np.empty((len(crops), *value.shape[1:]), graph.packed(value).dtype) for value in made]
-            for number, value in enumerate(made):
-                piece = graph.packed(value)
-                if piece.dtype != rows[number].dtype:  # what suits one frame may not suit another
-                    rows[number], piece = graph.unpacked(rows[number]), value
-                rows[number][at : at + self._at_once] = piece
-        return [*faces, *(graph.Bank(name, row) for name, row in zip(self._made, rows, strict=True))]
+    def run(self, crops: Bytes) -> dict[str, Floats]:
+        """Tensor by name, a row for each of (n, S, S, 3) uint8 crops."""
+        faces = face_input(crops)
+        tensors = {self._face: faces} if self._face in self._cut else {}
+        if self._session:
+            parts = [self._run(faces[at : at + self._at_once]) for at in range(0, len(faces), self._at_once)]
+            tensors |= dict(zip(self._made, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+        return tensors
 
     def _run(self, faces: Floats) -> list[Floats]:
         try:

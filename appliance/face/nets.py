@@ -25,7 +25,6 @@ from appliance.face.adapter import Adapter
 
 CARD, NET, ENCODER = "card.toml", "net.onnx", "encoder.onnx"
 FORMAT = 1
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NON_COMMERCIAL = re.compile(r"non-?\s?commercial|\bNC\b|research[- ]only|only.*research|personal", re.IGNORECASE)
 _AGAIN = "remove it, and add its file again"
 
@@ -118,20 +117,6 @@ def verified(path: Path) -> Card:
             message = f"{name} of the face net {path.name} is not the file its card names"
             raise AvatarError(message, code="checksum-mismatch", hint=_AGAIN)
     return card
-
-
-def name_of(name: str, *, replace: bool) -> str:
-    """A name that a net can be kept under.
-
-    Raises:
-        AvatarError: codes invalid-name, exists.
-    """
-    if not _NAME.fullmatch(name):
-        message = f"{name!r} cannot be a face net's name"
-        raise AvatarError(message, code="invalid-name", hint="use at most 40 lower-case letters, digits and hyphens")
-    if name in installed() and not replace:
-        raise AvatarError(f"there is a face net {name} already", code="exists", hint="choose another, or --replace")
-    return name
 
 
 def keep(name: str, card: Card, net: Path, encoder: Path | None) -> Path:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tempfile
 import zipfile
 from pathlib import Path
 
 from appliance.bundles.manifest import state
 from appliance.errors import AvatarError
+from appliance.face import names
 from appliance.face.avatar import Card, load_avatar, pack_files
 
 _SUFFIX = ".avatar"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _EPOCH = (2026, 1, 1, 0, 0, 0)
 """Of every file in a pack, so that the same avatar is the same bytes."""
 
@@ -60,7 +59,7 @@ def bring(path: Path, name: str = "", *, replace: bool = False) -> tuple[str, Ca
         AvatarError: it is no avatar (codes as of `load_avatar`), its name cannot be used, or is taken (code exists).
     """
     card = load_avatar(path).card
-    name = name or re.sub(r"[^a-z0-9]+", "-", card.name.lower()).strip("-")
+    name = name or names.slug(card.name)
     target = place(name, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
     write(pack_files(path), target)
@@ -73,13 +72,8 @@ def place(name: str, *, replace: bool = False) -> Path:
     Raises:
         AvatarError: codes invalid-name, exists.
     """
-    if not _NAME.fullmatch(name):
-        message = f"{name!r} cannot be an avatar's name"
-        raise AvatarError(message, code="invalid-name", hint="use at most 40 lower-case letters, digits and hyphens")
-    target = folder() / f"{name}{_SUFFIX}"
-    if target.exists() and not replace:
-        raise AvatarError(f"there is an avatar {name} already", code="exists", hint="choose another, or --replace")
-    return target
+    names.check(name, "an avatar", installed(), replace=replace)
+    return folder() / f"{name}{_SUFFIX}"
 
 
 def hand_out(avatar: str, out: Path) -> Path:

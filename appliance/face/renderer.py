@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from math import inf
 from pathlib import Path
 from typing import Self
@@ -142,9 +143,8 @@ class FaceRenderer:
             raise AvatarError(message, code="incompatible", hint="set fps in [face] to the avatar's")
         cv2.setNumThreads(self._config.threads)
         self._compositor = Compositor(self._avatar.inset(net.rim))
-        crops = np.stack([self._compositor.crop(index, net.size) for index in range(self._avatar.n_frames)])
-        box = self._compositor.region(net.size)
-        self._net = LoopNet(net, crops, box, cache_mib=self._config.cache_mib)
+        crop, box = partial(self._compositor.crop, size=net.size), self._compositor.region(net.size)
+        self._net = LoopNet(net, crop, self._avatar.n_frames, box, cache_mib=self._config.cache_mib)
         self._sizes = batch_sizes(self._config.batch_max, cuda=self._net.cuda) if net.together else (1,)
 
     def warm_up(self) -> None:
@@ -172,6 +172,18 @@ class FaceRenderer:
             AvatarError: from the first step on: the windows do not fit their indices, or the net failed.
         """
         return Rendering(self, request)
+
+    def pictures(self, request: RenderRequest) -> Iterator[RenderedFrame]:
+        """Give the request's pictures in order, each drawn when it is asked for: where nobody else draws.
+
+        Raises:
+            AvatarError: as of `render`.
+        """
+        for frames in self.render(request):
+            if frames is None:
+                self.advance()
+            else:
+                yield from frames
 
     def advance(self) -> None:
         """Run the net once, for the frames of all requests that are shown first."""

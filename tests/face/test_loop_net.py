@@ -28,6 +28,10 @@ def windows(count: int) -> np.ndarray:
     return np.broadcast_to(levels[:, None, None], (count, 80, 16)).copy()
 
 
+def loop(net: FaceNet, crops: np.ndarray, box: graph.Box, *, cache_mib: int) -> LoopNet:
+    return LoopNet(net, crops.__getitem__, len(crops), box, cache_mib=cache_mib)
+
+
 def whole(net: FaceNet, mels: np.ndarray, indices: np.ndarray) -> np.ndarray:
     pictures = net.render(mels[:, None], face_input(CROPS[indices % FRAMES]))
     x, y, width, height = BOX
@@ -38,7 +42,7 @@ def whole(net: FaceNet, mels: np.ndarray, indices: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("cache_mib", [256, 0])
 def test_it_draws_what_the_net_draws(cache_mib: int) -> None:
     net = FaceNet(NET)
-    bound = LoopNet(net, CROPS, BOX, cache_mib=cache_mib)
+    bound = loop(net, CROPS, BOX, cache_mib=cache_mib)
     for indices in (np.array([3]), np.array([0, 10, 11, 25]), np.arange(30, 38)):
         mels = windows(len(indices))
         difference = bound.render(mels, indices).astype(int) - whole(net, mels, indices)
@@ -48,7 +52,7 @@ def test_it_draws_what_the_net_draws(cache_mib: int) -> None:
 @pytest.mark.parametrize("cache_mib", [256, 0])
 def test_a_mouth_is_heard_or_told(tmp_path: Path, cache_mib: int) -> None:
     net = FaceNet(generate.grey_mouth(tmp_path / "net.onnx", mouths=True))
-    bound = LoopNet(net, CROPS, BOX, cache_mib=cache_mib)
+    bound = loop(net, CROPS, BOX, cache_mib=cache_mib)
     assert bound.takes_mouths
     indices = np.arange(5)
     mels = windows(5)
@@ -70,7 +74,7 @@ def test_a_tensor_of_mouths_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_pieces_of_pictures_are_kept_as_bytes() -> None:
-    bound = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=0)
+    bound = loop(FaceNet(NET), CROPS, BOX, cache_mib=0)
     assert bound.cached_bytes == FRAMES * 6 * SIZE * SIZE
     assert graph.packed(np.float32([0.5])).dtype == np.float16
     assert graph.packed(np.float32([-1 / 255])).dtype == np.float16
@@ -84,9 +88,26 @@ def test_frames_that_differ_in_what_suits_them_are_kept_alike() -> None:
     """A frame that is black at the cut, before frames that are not."""
     net = FaceNet(NET)
     crops = np.concatenate([np.zeros((8, SIZE, SIZE, 3), np.uint8), CROPS])
-    bound = LoopNet(net, crops, BOX, cache_mib=256)
+    bound = loop(net, crops, BOX, cache_mib=256)
     drawn = bound.render(windows(3), np.array([0, 8, 12]))
     assert np.abs(drawn[1].astype(int) - whole(net, windows(3), np.array([0, 0, 4]))[1]).max() <= 1
+
+
+def test_a_frame_is_prepared_once_when_it_is_first_drawn() -> None:
+    asked: list[int] = []
+
+    def crop(frame: int) -> np.ndarray:
+        asked.append(frame)
+        return CROPS[frame]
+
+    net = FaceNet(NET)
+    bound = LoopNet(net, crop, FRAMES, BOX, cache_mib=256)
+    asked.clear()
+    for indices in (np.array([4, 2, 4 + FRAMES]), np.array([2, 3])):
+        mels = windows(len(indices))
+        difference = bound.render(mels, indices).astype(int) - whole(net, mels, indices)
+        assert np.abs(difference).max() <= 1
+    assert asked == [2, 4, 3]
 
 
 def test_what_depends_on_the_picture_alone_is_cut_off(tmp_path: Path) -> None:
@@ -120,14 +141,14 @@ def test_a_picture_that_is_not_finite_is_refused() -> None:
         if values.dtype == np.float32:
             weight.CopyFrom(onnx.numpy_helper.from_array(np.full_like(values, np.nan), weight.name))
     with pytest.raises(AvatarError) as caught:
-        LoopNet(net, CROPS, BOX, cache_mib=1).render(windows(2), np.arange(2))
+        loop(net, CROPS, BOX, cache_mib=1).render(windows(2), np.arange(2))
     assert caught.value.code == "inference-failed"
 
 
 @pytest.mark.parametrize("mels", [np.full((1, 80, 16), np.nan, np.float32), np.zeros((1, 80, 15), np.float32)])
 def test_wrong_windows_are_refused(mels: np.ndarray) -> None:
     with pytest.raises(AvatarError) as caught:
-        LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=1).render(mels, np.arange(1))
+        loop(FaceNet(NET), CROPS, BOX, cache_mib=1).render(mels, np.arange(1))
     assert caught.value.code == "avatar-input"
 
 
@@ -148,10 +169,10 @@ def test_a_gpu_is_used_where_the_runtime_has_one(available: list[str], names: li
 @pytest.mark.gpu
 def test_a_gpu_draws_what_the_cpu_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     mels, indices = windows(64), np.arange(64)
-    on_gpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
+    on_gpu = loop(FaceNet(NET), CROPS, BOX, cache_mib=256)
     assert on_gpu.cuda
     monkeypatch.setattr("appliance.face.onnx_file.chosen_providers", lambda _: [("CPUExecutionProvider", {})])
-    on_cpu = LoopNet(FaceNet(NET), CROPS, BOX, cache_mib=256)
+    on_cpu = loop(FaceNet(NET), CROPS, BOX, cache_mib=256)
     difference = on_gpu.render(mels, indices).astype(int) - on_cpu.render(mels, indices)
     assert np.abs(difference).max() <= 1
 
@@ -167,7 +188,7 @@ def test_a_unet_gives_up_of_its_skips_what_there_is_no_room_for(stranger_files: 
     whole = np.clip(pictures * 255 + 0.5, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
     kept: list[int] = []
     for cache_mib in (256, 1, 0):
-        bound = LoopNet(net, crops, (0, 0, 96, 96), cache_mib=cache_mib)
+        bound = loop(net, crops, (0, 0, 96, 96), cache_mib=cache_mib)
         kept.append(bound.cached_bytes)
         assert cache_mib == 0 or bound.cached_bytes <= cache_mib * 2**20
         assert np.abs(bound.render(mels, indices).astype(int) - whole).max() <= 1
@@ -178,8 +199,8 @@ def test_a_unet_gives_up_of_its_skips_what_there_is_no_room_for(stranger_files: 
 def test_one_picture_at_a_time_is_kept_and_drawn_as_well(stranger_files: dict[str, Path]) -> None:
     alone = FaceNet(stranger_files["small"], adapter=Adapter(together=False))
     crops = np.random.default_rng(5).integers(0, 256, (FRAMES, 96, 96, 3), np.uint8)
-    many = LoopNet(FaceNet(stranger_files["small"]), crops, (20, 50, 40, 30), cache_mib=256)
-    one = LoopNet(alone, crops, (20, 50, 40, 30), cache_mib=256)
+    many = loop(FaceNet(stranger_files["small"]), crops, (20, 50, 40, 30), cache_mib=256)
+    one = loop(alone, crops, (20, 50, 40, 30), cache_mib=256)
     assert (one.together, many.together) == (False, True)
     assert one.cached_bytes > FRAMES * 6 * 96 * 96, "its picture half is kept"
     drawn = np.concatenate([one.render(windows(3)[at : at + 1], np.array([at])) for at in range(3)])

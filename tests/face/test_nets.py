@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import AvatarError
-from appliance.face import nets
+from appliance.face import names, nets
 from appliance.face.adapter import Adapter
 from appliance.face.net import open_net
 
@@ -46,7 +46,7 @@ def test_a_card_says_what_it_was_told(home: Path, stranger_files: dict[str, Path
 @pytest.mark.parametrize("name", ["../outside", "Upper", "a/b", "", "x" * 41])
 def test_a_name_stays_inside_the_folder(name: str) -> None:
     with pytest.raises(AvatarError) as caught:
-        nets.name_of(name, replace=True)
+        names.check(name, "a face net", nets.installed(), replace=True)
     assert caught.value.code == "invalid-name"
 
 
@@ -58,7 +58,7 @@ def test_who_is_not_there_is_told_with_the_nearest_name(stranger_files: dict[str
         assert caught.value.code == "not-found"
         assert "wav2lip" in caught.value.hint
     with pytest.raises(AvatarError) as caught:
-        nets.name_of("wav2lip", replace=False)
+        names.check("wav2lip", "a face net", nets.installed(), replace=False)
     assert caught.value.code == "exists"
 
 

@@ -60,14 +60,19 @@ def pose_at(frame: int, frames: int, fps: int) -> Pose:
         return math.sin(cycles * turn + phase)
 
     breath = 0.5 - 0.5 * math.cos(2 * turn)
-    blinks = [round((seconds - start) * fps) for start in _BLINKS_S]
     return Pose(
         dx=1.1 * wave(1, 0.4) + 0.4 * wave(2, 2.1),
         dy=0.4 * wave(1, 1.9) + 0.25 * wave(3, 0.3) - 0.6 * breath,
         roll=0.38 * wave(1, 1.1) + 0.15 * wave(3, 2.6),
         breath=breath,
-        blink=max(_BLINK[at] if 0 <= at < len(_BLINK) else 0.0 for at in blinks),
+        blink=max(blink(seconds - start, fps) for start in _BLINKS_S),
     )
+
+
+def blink(since_s: float, fps: int) -> float:
+    """How far the lids are down so long after they began to come down, from 0 to 1."""
+    at = round(since_s * fps)
+    return _BLINK[at] if 0 <= at < len(_BLINK) else 0.0
 
 
 class Idle:

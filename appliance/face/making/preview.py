@@ -53,12 +53,7 @@ def preview(pack: Path, out: Path) -> None:
     renderer.load()
     mouths = spoken()
     request = RenderRequest(tuple(range(len(mouths))), mouths)
-    pictures: list[Pixels] = []
-    for frames in renderer.render(request):
-        if frames is None:
-            renderer.advance()
-            continue
-        pictures += [_bgr(frame.picture, renderer.avatar) for frame in frames]
+    pictures = [_bgr(frame.picture, renderer.avatar) for frame in renderer.pictures(request)]
     resting = range(len(mouths), renderer.avatar.n_frames)
     pictures += [_bgr(renderer.avatar.frames[index].tobytes(), renderer.avatar) for index in resting]
     renderer.close()
@@ -93,7 +88,7 @@ def measure(pack: Path, portrait: Portrait, matte: Floats) -> dict[str, float]:
             for mouth, frame in zip(mouths, frames, strict=True)
         ]
     )
-    loop = LoopNet(net, rests, (0, 0, net.size, net.size), cache_mib=256)
+    loop = LoopNet(net, rests.__getitem__, len(rests), (0, 0, net.size, net.size), cache_mib=256)
     drawn = np.concatenate([loop.render(mouths[at : at + 8], np.arange(at, at + 8)) for at in range(0, _N_MEASURED, 8)])
     read = avatar.ruler.read(drawn, rests)
     box = (slice(None), *_MOUTH)

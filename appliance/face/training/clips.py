@@ -10,11 +10,10 @@ import math
 import random
 from dataclasses import dataclass
 
+from appliance.face.making.idle import blink
+from appliance.face.making.pack import FPS
 from appliance.face.training.look import Pose
 
-FPS = 25
-# Closing is quicker than opening; about 0.28 s in all, as people blink.
-_BLINK = (0.30, 0.88, 1.0, 0.82, 0.50, 0.24, 0.08)
 _SWAY = {"dx": 2.2, "dy": 0.8, "roll": 0.75, "yaw": 0.22, "pitch": 0.14, "brow": 0.14, "smile": 0.05}
 """How far what is never quite still goes, in the units of Pose."""
 _TREMOR = {"dx": 0.18, "dy": 0.16, "roll": 0.07}
@@ -85,14 +84,14 @@ class Clip:
         for move in self.moves:
             values[move.what] += move.value(seconds)
         breath = min(1.0, self.seconds / _BREATH_S) * _breath(share)
-        blink = max((_blink(seconds - start) for start in self.blinks_s), default=0.0)
+        lids = max((blink(seconds - start, FPS) for start in self.blinks_s), default=0.0)
         gaze = _gaze(self.glances, seconds)
         values["breath"] = breath
         values["dy"] -= 0.9 * breath
-        values["blink"] = blink
-        values["pitch"] += 0.05 * blink
+        values["blink"] = lids
+        values["pitch"] += 0.05 * lids
         values["yaw"] += 0.12 * gaze[0] * math.sin(math.pi * share) ** 2
-        values["brow"] -= 0.25 * blink
+        values["brow"] -= 0.25 * lids
         return Pose(gaze=gaze, **values)
 
     def poses(self) -> list[Pose]:
@@ -132,11 +131,6 @@ def _ease(share: float) -> float:
 def _breath(share: float) -> float:
     """In more quickly than out, then a pause."""
     return _ease(share / 0.42) - _ease((share - 0.44) / 0.52)
-
-
-def _blink(since_s: float) -> float:
-    at = round(since_s * FPS)
-    return _BLINK[at] if 0 <= at < len(_BLINK) else 0.0
 
 
 def _gaze(glances: tuple[tuple[float, float, float], ...], seconds: float) -> tuple[float, float]:

@@ -80,11 +80,11 @@ def _by_flite(seed: int, count: int) -> Iterator[Speech]:
 
 def _by_kokoro(speaker: kokoro.Kokoro, seed: int, count: int) -> Iterator[Speech]:
     """In turn by each voice, half of them shifted in pitch and formants; what cannot be aligned is left out."""
-    aligner, pick = Aligner(), random.Random(seed)
+    aligner, pick, voices = Aligner(), random.Random(seed), speaker.voices
     for number, text in enumerate(sentences(seed, count)):
         ratio = pick.uniform(0.88, 1.2) if pick.random() < 0.5 else 1.0
-        voice = speaker.voices[number % len(speaker.voices)]
-        pcm = resampled(speaker.speak(text, voice, speed=pick.uniform(0.8, 1.2) / ratio), kokoro.RATE_HZ)
+        speed = pick.uniform(0.8, 1.2) / ratio
+        pcm = resampled(speaker.speak(text, voices[number % len(voices)], speed=speed), kokoro.RATE_HZ)
         phones = aligner.phonemes(pcm, text)
         if phones:
             yield Speech(pcm, phones).faster(ratio)

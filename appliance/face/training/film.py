@@ -20,14 +20,7 @@ Floats = NDArray[np.float32]
 def rendered(renderer: FaceRenderer, pcm: Floats, *, fps: int) -> list[RenderedFrame]:
     """Draw a whole speech, (n,) float32 at 16 kHz, with a loaded renderer: one picture a frame."""
     windows = mel_windows(pcm, fps=fps, offset_s=renderer.window_offset_s)
-    frames: list[RenderedFrame] = []
-    generator = renderer.render(RenderRequest(tuple(range(len(windows))), windows))
-    for item in generator:
-        if item is None:
-            renderer.advance()
-        else:
-            frames.extend(item)
-    return frames
+    return list(renderer.pictures(RenderRequest(tuple(range(len(windows))), windows)))
 
 
 def write_film(frames: list[RenderedFrame], size: tuple[int, int], pcm: Floats, out: Path, *, fps: int) -> Path:

@@ -12,6 +12,7 @@ from piper import PiperVoice
 
 from appliance.face.avatar import load_avatar
 from appliance.face.compositor import Compositor
+from appliance.face.loop_net import face_input
 from appliance.face.mel import mel_windows
 from appliance.face.net import FaceNet
 from appliance.face.training.speakers import Espeak, with_piper
@@ -127,9 +128,6 @@ def draw(net: FaceNet, compositor: Compositor, mels: Floats, *, still: bool = Tr
     for at in range(0, len(mels), 8):
         batch = mels[at : at + 8]
         crops = np.stack([compositor.crop(0 if still else at + place, net.size) for place in range(len(batch))])
-        reference = crops.transpose(0, 3, 1, 2).astype(np.float32) / 255
-        target = reference.copy()
-        target[:, :, net.size // 2 :] = 0
-        pictures = net.render(batch[:, None], np.concatenate([target, reference], 1))
+        pictures = net.render(batch[:, None], face_input(crops))
         faces.append(np.round(pictures.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
     return np.concatenate(faces)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from appliance.face.life import STATES
-from appliance.face.training.clips import CLIPS, FPS, Clip, departure_px
+from appliance.face.making.pack import FPS
+from appliance.face.training.clips import CLIPS, Clip, departure_px
 from appliance.face.training.look import Pose
 
 IDLE = [clip for clip in CLIPS.values() if clip.kind == "idle"]
