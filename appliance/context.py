@@ -40,6 +40,11 @@ class Engines:
         for bridge in list(self._bridges.values()):
             await bridge.ready(timeout_s)
 
+    async def prepared(self) -> None:
+        """Wait until none has work left that can wait: for who measures, after `ready`."""
+        for bridge in list(self._bridges.values()):
+            await bridge.prepared()
+
     def cancel(self, session: SessionId, *, before: TurnId) -> None:
         """Drop what belongs to an older turn of `session`, in every engine."""
         for bridge in list(self._bridges.values()):

@@ -4,6 +4,8 @@ An engine is a plain blocking class: `load()`, `warm_up()`, one verb (a generato
 `close()`. Its one thread steps the generators of all requests in turn, so a long request never holds up a short one.
 A generator may yield None: nothing yet, step me again. An engine that batches also has `advance()`: one round of work
 shared by every generator that has begun, called once before they are stepped. Closing a generator cancels its request.
+One that has work which can wait also has `prepare()`: a step of it, done while there is nothing else to do, which gives
+False when none is left.
 """
 
 from __future__ import annotations
@@ -164,6 +166,8 @@ class Bridge(Generic[RequestT, ItemT]):
         self._error = error
         self._clock = clock
         self._advance = cast("Callable[[], None] | None", getattr(engine, "advance", None))
+        self._prepare = cast("Callable[[], bool] | None", getattr(engine, "prepare", None))
+        self._prepared = threading.Event()
         self._lock = threading.Condition()
         self._waiting: deque[_Job[RequestT, ItemT]] = deque()
         self._active: list[_Job[RequestT, ItemT]] = []
@@ -204,6 +208,11 @@ class Bridge(Generic[RequestT, ItemT]):
                 self._waiters.remove(waiter)
         if self.failure is not None:
             raise self.failure
+
+    async def prepared(self, timeout_s: float = 60.0) -> None:
+        """Wait, after `ready`, until the work that can wait is done as well: for who measures."""
+        if self._prepare is not None:
+            await asyncio.to_thread(self._prepared.wait, timeout_s)
 
     async def stream(self, request: RequestT, call: Call) -> AsyncIterator[ItemT]:
         """Run one request and yield its items as they are made; closing the iterator cancels the request.
@@ -345,13 +354,29 @@ class Bridge(Generic[RequestT, ItemT]):
                 if not over:
                     if any(len(job.items) < self._limits.items for job in self._active):
                         break
-                    self._lock.wait()
-            for job in over:  # not under the lock, on which every session's loop would wait
+                    if self._prepare is None:
+                        self._lock.wait()
+                        continue
+            # Not under the lock, on which every session's loop would wait.
+            if not over:
+                self._use_spare_time()
+            for job in over:
                 job.close_generator()
         for job in self._active:
             if job.generator is None and not job.over:
                 job.generator = self._verb(job.request)
         return True
+
+    def _use_spare_time(self) -> None:
+        assert self._prepare is not None
+        try:
+            left = self._prepare()
+        except Exception:  # whoever needs it first is told
+            logger.exception("engine could not prepare", extra={"engine": self.name})
+            left = False
+        if not left:
+            self._prepare = None
+            self._prepared.set()
 
     def _step(self, job: _Job[RequestT, ItemT]) -> None:
         if job.over or job.generator is None or len(job.items) >= self._limits.items:

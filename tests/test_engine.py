@@ -324,6 +324,49 @@ async def test_a_round_that_fails_fails_everyone_in_it_and_no_one_after() -> Non
     assert engine.waiting == {}
 
 
+class Preparing(Counting):
+    """Has three steps of work that can wait."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.prepared = 0
+        self._fails = fails
+
+    def prepare(self) -> bool:
+        self.prepared += 1
+        if self._fails:
+            raise ValueError("no memory for that")
+        return self.prepared < 4
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_can_wait_is_done_in_spare_time_until_none_is_left(fails: bool) -> None:
+    engine = Preparing(fails)
+    async with bridged(engine) as bridge:
+        await bridge.prepared(WAIT_S)
+        assert await take(bridge.stream(("ann", 2), call())) == [0, 1]
+        assert engine.prepared == (1 if fails else 4)
+
+
+async def test_who_asks_does_not_wait_for_all_that_can_wait() -> None:
+    engine = Preparing()
+    asked = threading.Event()
+
+    def prepare() -> bool:
+        engine.prepared += 1
+        asked.wait(5)
+        return True
+
+    engine.prepare = prepare  # type: ignore[method-assign]
+    async with bridged(engine) as bridge:
+        stream = asyncio.create_task(take(bridge.stream(("ann", 2), call())))
+        await asyncio.sleep(0.05)
+        before = engine.prepared
+        asked.set()
+        assert await stream == [0, 1]
+        assert before == 1
+
+
 @pytest.mark.parametrize(
     ("raised", "code"),
     [

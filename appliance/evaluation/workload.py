@@ -310,6 +310,7 @@ async def warm_machine(config: Config, rounds: int) -> AsyncGenerator[Machine]:
     try:
         await asyncio.to_thread(warm_up, config, engines, paths, persona)
         await engines.ready()
+        await engines.prepared()
 
         def context(name: str) -> Context:
             return Context(engines, paths, persona, SessionId(f"size-{name}"))

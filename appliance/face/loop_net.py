@@ -1,6 +1,7 @@
 """A face net bound to one avatar's loop: frame numbers and what drives the mouth in, finished mouths out.
 
-What the net makes of a frame alone is the same each time round: it is computed once, when the frame is first drawn.
+What the net makes of a frame alone is the same each time round: it is computed once, when the frame is first drawn or
+before, while nobody asks for anything.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ Bytes = NDArray[np.uint8]
 
 _AT_ONCE = 8
 """Frames that the picture half is run on at once."""
+_A_FEW = 4
+"""The same in spare time: 20 ms, for which who comes in between waits."""
 
 
 class LoopNet:
@@ -89,6 +92,14 @@ class LoopNet:
         if self.takes_stretches:
             return np.zeros(BEFORE + AFTER, np.float32)
         return np.full((N_MELS, WINDOW), FLOOR, np.float32)
+
+    def prepare(self) -> bool:
+        """Make what is kept of the next few frames; False where nothing is left to do.
+
+        Raises:
+            AvatarError: code inference-failed.
+        """
+        return self._kept.prepare_next()
 
     def listen(self, heard: Floats, times_s: NDArray[np.float64]) -> Floats:
         """What `render` takes, of the sound of each frame.
@@ -153,10 +164,7 @@ def face_input(crops: Bytes) -> Floats:
 
 
 class _FrameBanks:
-    """What the picture half makes of each frame, as far as there is room for it; made when a frame is first drawn.
-
-    So a box starts at once, and no memory is taken for frames that nobody speaks over.
-    """
+    """What the picture half makes of each frame, as far as there is room for it."""
 
     def __init__(self, net: FaceNet, crop: Callable[[int], Bytes], n_frames: int, most_bytes: int) -> None:
         self._crop = crop
@@ -191,6 +199,12 @@ class _FrameBanks:
             for bank in self.banks:
                 bank.values[some] = graph.packed(made[bank.name], bank.values.dtype)
             self._ready[some] = True
+
+    def prepare_next(self) -> bool:
+        """The same for the first few that are not; False where all are."""
+        missing = np.flatnonzero(~self._ready)[:_A_FEW]
+        self.prepare(missing)
+        return bool(len(missing))
 
     def _trial(self, size: int, n_frames: int) -> Bytes:
         """Faces that decide how a tensor is kept: some of the film's, and noise, which fits nothing by chance."""

@@ -160,6 +160,11 @@ class FaceRenderer:
                     compositor.blend(index, face)
                 self._cost_s[count] = self._clock() - started_s
 
+    def prepare(self) -> bool:
+        """Make what is kept of the next few frames of the film, so that drawing them is quick; False where all are."""
+        assert self._net is not None, "load() comes first"
+        return self._net.prepare()
+
     def close(self) -> None:
         """Let go of the models."""
         self._net = self._avatar = self._compositor = None

@@ -132,6 +132,8 @@ def _draw(of: _Drawing, speech: Sequence[Pcm16], samples: Samples) -> None:
     renderer = FaceRenderer(of.files["face"], of.files["avatar"], of.config)
     renderer.load()
     renderer.warm_up()
+    while renderer.prepare():  # as a box does while nobody is there
+        pass
     windows = _sounding(speech, of.config.fps, renderer.window_offset_s)
     stock = PlainFace(of.files["face"], renderer.avatar, threads=of.config.threads)
     sizes = [size for size in (1, 2, 4, 8) if size <= of.config.batch_max]
@@ -194,6 +196,7 @@ async def _publish(of: _Publishing, speech: Sequence[Pcm16], samples: Samples) -
     face = ProviderFactory(of.context).create_avatar(of.config)
     try:
         await of.context.engines.ready()
+        await of.context.engines.prepared()
         utterance = _utterance(speech, plan.speech_s)
         bare = await core_share(plan.idle_s)
         of.progress("starting a livekit-server")
