@@ -131,6 +131,10 @@ class FaceConfig:
     """Name of an installed avatar, or path of a pack; empty takes the persona's face."""
     net: str = ""
     """Name of an installed face net; empty takes the manifest's."""
+    name_plate: str = ""
+    """What is written under the face; nothing where it is empty."""
+    ai_label: bool = True
+    """Whether a face that was made of a real person says in its picture that it is generated."""
     threads: int = 1
     """CPU threads of the face net."""
     batch_max: int = 8

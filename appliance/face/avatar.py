@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from appliance.bundles.manifest import cache
 from appliance.errors import AvatarError
-from appliance.face.consent import Consent, stamp, words
+from appliance.face.consent import Consent, words
 from appliance.face.life import Clip
+from appliance.face.overlay import Overlay, lay
 from appliance.face.ruler import N_WEIGHTS, Ruler
 
 Bytes = NDArray[np.uint8]
@@ -133,9 +134,12 @@ def read_card(path: Path) -> Card:
     return _card(pack_files(path)[CARD])
 
 
-def load_avatar(path: Path) -> Avatar:
+def load_avatar(path: Path, *, name_plate: str = "", ai_label: bool = True) -> Avatar:
     """Read and verify a pack, a folder or a zip. A real person's frames say so where she gave no consent.
 
+    Args:
+        name_plate: what is written under the face; nothing where it is empty.
+        ai_label: whether a real person's frames say that they are generated.
     Raises:
         AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), or incompatible.
     """
@@ -150,8 +154,13 @@ def load_avatar(path: Path) -> Avatar:
     frames = _decode(files[FRAMES], card)
     boxes = _boxes(files[BOXES], card)
     mask = _mask(files[MASK], int(boxes[:, 2].max()))
-    if card.photo and (text := words(card.consent, datetime.date.today())):
-        stamp(frames, card.height, text)
+    overlay = Overlay(
+        band=words(card.consent, datetime.date.today()) if card.photo else "",
+        name=name_plate,
+        label=card.ai_label if card.photo and ai_label else "",
+    )
+    if overlay != Overlay():
+        lay(frames, card.height, overlay, _mouths(boxes, mask))
     frames.flags.writeable = False
     return Avatar(card, frames, boxes, mask, _ruler(files[RULER]) if RULER in files else None, files.get(NET))
 
@@ -256,6 +265,13 @@ def _mask(data: bytes, size: int) -> Bytes:
     if mask is None or mask.ndim != 2:
         raise AvatarError("the avatar's mask cannot be read", code="incompatible", hint=_HINT)
     return np.asarray(mask if mask.shape == (size, size) else cv2.resize(mask, (size, size)), np.uint8)
+
+
+def _mouths(boxes: NDArray[np.int32], mask: Bytes) -> tuple[int, int]:
+    """The highest and the lowest row of the picture in which the mask lets a mouth be drawn."""
+    rows = np.flatnonzero(mask.any(1)) if mask.any() else np.array([0])
+    shares = boxes[:, 2] / len(mask)
+    return int((boxes[:, 1] + rows[0] * shares).min()), int(np.ceil((boxes[:, 1] + (rows[-1] + 1) * shares).max()))
 
 
 def _ruler(data: bytes) -> Ruler:

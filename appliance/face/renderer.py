@@ -134,7 +134,8 @@ class FaceRenderer:
             AvatarError: a file is missing, corrupt or of another kind.
         """
         net_path, avatar_path = self._paths
-        self._avatar = load_avatar(avatar_path)
+        config = self._config
+        self._avatar = load_avatar(avatar_path, name_plate=config.name_plate, ai_label=config.ai_label)
         own = self._avatar.net
         net = FaceNet(own, threads=self._config.threads) if own else open_net(net_path, threads=self._config.threads)
         self._window_offset_s = net.window_offset_s

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import MediaError
-from appliance.stage.recording import FilmWriter, read_speech
+from appliance.stage.recording import GENERATED, FilmWriter, read_speech
 
 RATE = 24_000
 
@@ -39,6 +39,7 @@ def test_a_film_has_h264_and_aac_of_equal_length(tmp_path: Path) -> None:
         assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
         assert (video.width, video.height, video.frames, int(video.average_rate)) == (64, 48, 50, 25)
         lengths = [float(stream.duration * stream.time_base) for stream in (video, audio)]
+        assert container.metadata["comment"] == GENERATED, "it says that it is no recording of a person"
     assert abs(lengths[0] - lengths[1]) <= 0.04, lengths
 
 

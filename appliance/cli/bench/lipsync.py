@@ -1,5 +1,5 @@
-"""Has the box's voice say sentences that its face was not trained on, reads the lips off the pictures, and holds
-them to the phonemes' times."""
+"""Has the box's voice, or people in recordings, say what its face was not trained on, reads the lips off the pictures,
+and holds them to the phonemes' times."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ _FEW = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, help="a file of sentences, one a line (default: 16 of ours)")
+    parser.add_argument(
+        "--wav",
+        type=Path,
+        metavar="DIR",
+        help="a folder of recordings of English speech with references.tsv: people speak instead, and the face listens",
+    )
     parser.add_argument("--avatar", type=Path, help="an avatar pack (default: the configured one)")
     parser.add_argument(
         "--mel-only", action="store_true", help="keep the phonemes from the face: it listens, as to any other voice"
     )
     parser.add_argument("--noise", type=float, metavar="DB", help="white noise so many decibels below the voice")
+    parser.add_argument(
+        "--film", type=Path, help="write a film with the curves of what was asked for and what was read beside the face"
+    )
     results.add_options(parser, quick="four sentences")
 
 
@@ -29,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     results.prepare()
     from appliance.bundles.verify import files
     from appliance.config import load
+    from appliance.evaluation import clips
     from appliance.evaluation.bench import stoppable
     from appliance.evaluation.engines.lipsync import HELD_OUT, Plan, lines_of, measure
     from appliance.evaluation.plot import dots
@@ -36,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     config = load(args.config).config
     if args.avatar is not None:
         config = dataclasses.replace(config, face=dataclasses.replace(config.face, avatar=str(args.avatar)))
-    sentences = lines_of(args.text or HELD_OUT)
-    plan = Plan(sentences[:_FEW] if args.quick else sentences, args.mel_only, args.noise)
+    few = slice(_FEW if args.quick else None)
+    recordings = clips.of_folder(args.wav)[few] if args.wav else []
+    plan = Plan(lines_of(args.text or HELD_OUT)[few], args.mel_only, args.noise, recordings, args.film)
     samples = asyncio.run(stoppable(measure(config, files(config.models.manifest), plan, results.progress)))
     plot = dots({"box": [abs(line.offset_ms) for line in samples.lines]}, _TITLE, step_ms=20)
     results.show(args, samples.figures(), dataclasses.asdict(samples), plot)

@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from appliance.bundles.verify import files
     from appliance.config import load
     from appliance.ears.whisper import WhisperEngine
+    from appliance.evaluation import clips as recorded
     from appliance.evaluation.engines import stt
     from appliance.evaluation.plot import dots
     from appliance.personas.persona import load as load_persona
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     paths = files(config.models.manifest)
     folder = args.clips or (_RECORDINGS if _RECORDINGS.is_dir() else None)
     if folder is not None:
-        clips, source = stt.of_folder(folder), "recordings"
+        clips, source = recorded.of_folder(folder), "recordings"
     else:
         clips = stt.of_persona(load_persona(config.session.persona), paths["voice"], _QUESTIONS)
         source = "the persona's questions, spoken by the box"

@@ -2,12 +2,14 @@
 
 Sentences that the net was not trained on are said by the box's voice and drawn by its face, as in a visit; the lips are
 read off the pictures by the avatar's own ruler and held to the phonemes' times. `mel_only` keeps the phonemes from the
-face, which then has to listen, as to any other voice.
+face, which then has to listen, as to any other voice. Recordings of people are always listened to; when they say what
+is found by forced alignment with their words.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +17,24 @@ from typing import Any
 
 import cv2
 import numpy as np
-from livekit import rtc
-from livekit.agents.types import APIConnectOptions
 from numpy.typing import NDArray
 
 from appliance.config import Config
 from appliance.context import Context, Engines
 from appliance.engine import SessionId
 from appliance.errors import AvatarError, MediaError
+from appliance.evaluation.clips import Clip
+from appliance.evaluation.engines import lip_speech, teacher
+from appliance.evaluation.engines.lip_film import LipFilm
+from appliance.evaluation.engines.lip_speech import Spoken
 from appliance.face import training
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
 from appliance.face.generator import FaceGenerator
 from appliance.face.visemes import aperture, departure, tracks
 from appliance.personas.persona import load
-from appliance.phoneme import Phoneme, carried
+from appliance.phoneme import Phoneme
 from appliance.providers import ProviderFactory
-from appliance.stage.output import Face
 
 Floats = NDArray[np.float32]
 Pcm16 = NDArray[np.int16]
@@ -43,13 +46,10 @@ CLOSED = 0.09
 """Lips this far apart or less are closed: 1.3 pixels of 192, less than a lip's edge is soft."""
 _FACE_PX = 192
 _SHIFTS_S = np.arange(-0.2, 0.2001, 0.002)
-_LEAD_S = 0.4
-"""Silence before and after a sentence."""
 _AT_REST = 0.2
 """Departures up to this are a mouth at rest."""
 _FAINT = 64
 """Of 255: where the mask is below, the drawn mouth has all but faded out."""
-_ONCE = APIConnectOptions(max_retry=0, timeout=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ class Plan:
     """Keep the phonemes from the face."""
     noise_db: float | None = None
     """Put white noise under the voice, so many decibels below it; the face hears it, the phonemes do not."""
+    recordings: Sequence[Clip] = ()
+    """People who speak instead of the box; the sentences are not said then."""
+    film: Path | None = None
+    """Where a film is written that shows the face and beside it what was asked for and what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class Line:
     """By which the lips come after the phonemes; negative is early."""
     seam: list[float]
     """Where the mouth is faded into the frame: mean difference from the frame at rest, levels of luma, a picture."""
+    mouth_error: list[float] = field(default_factory=list[float])
+    """Mean squared difference of some pictures' mouths from the teacher's; none where there is no teacher."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,8 @@ class Samples:
 
     lines: list[Line] = field(default_factory=list[Line])
     """One a sentence."""
+    not_aligned: list[str] = field(default_factory=list[str])
+    """Recordings in which nobody can tell what is said when: their words are not known, or do not fit."""
 
     def figures(self) -> dict[str, Any]:
         """In the words of `--json`; what cannot be measured here is None."""
@@ -97,6 +105,7 @@ class Samples:
         silent = np.array([v for line in self.lines for v in line.silent])
         speaking = np.concatenate([_inside(line) for line in self.lines])
         closed, asked = (read < CLOSED)[speaking], (wanted < CLOSED)[speaking]
+        unlike = [v for line in self.lines for v in line.mouth_error]
         errors = [np.diff(np.array(line.read) - np.array(line.wanted), 2) for line in self.lines]
         return {
             "abs_offset_ms": round(float(np.median([abs(line.offset_ms) for line in self.lines])), 1),
@@ -106,10 +115,11 @@ class Samples:
             "silence_closed": round(float((read[silent] < CLOSED).mean()), 4),
             "flicker": round(float(np.sqrt(np.mean(np.concatenate(errors) ** 2))), 4),
             "seam": round(float(np.mean([v for line in self.lines for v in line.seam])), 2),
-            "psnr_mouth": None,
+            "psnr_mouth": round(float(10 * np.log10(255**2 / np.mean(unlike))), 1) if unlike else None,
             "lse_c": None,
             "lse_d": None,
             "sentences": len(self.lines),
+            "not_aligned": len(self.not_aligned),
         }
 
 
@@ -133,52 +143,47 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
     """Run the whole measurement.
 
     Raises:
-        AgentError: a model failed; AvatarError, code no-ruler, where the avatar's lips cannot be measured.
+        AgentError: a model failed; AvatarError, code no-ruler, where the avatar's lips cannot be measured; MediaError,
+            code not-aligned, where no recording's words can be laid over its sound, or extra-missing.
     """
     context = Context(Engines(), paths, load(config.session.persona), SessionId("bench"))
     factory = ProviderFactory(context)
-    voice, first = factory.create_tts(config.voice), factory.create_avatar(config.face)
-    samples = Samples()
+    voice, face = factory.create_tts(config.voice), factory.create_avatar(config.face)
+    samples, fps = Samples(), config.face.fps
+    mel_only = plan.mel_only or bool(plan.recordings)
     try:
         progress("loading voice and face")
         await context.engines.ready()
-        for number, text in enumerate(plan.sentences):
-            progress(f"speaking, {number + 1} of {len(plan.sentences)}")
-            spoken = await _speak(voice, text)
-            face = first if number == 0 else factory.create_avatar(config.face)
-            samples.lines.append(await _line(text, spoken, face, plan, config.face.fps))
+        if not isinstance(face, FaceGenerator) or face.avatar.ruler is None:
+            raise AvatarError("the avatar has no ruler for its lips", code="no-ruler", hint="build its pack again")
+        size = (face.avatar.width, face.avatar.height)
+        drawn_by = await asyncio.to_thread(teacher.of, face.avatar)
+        with contextlib.ExitStack() as stack:
+            film = stack.enter_context(LipFilm(plan.film, size, fps, CLOSED)) if plan.film else None
+            if plan.recordings:
+                speech = lip_speech.by_people(plan.recordings, samples.not_aligned, progress)
+            else:
+                speech = lip_speech.by_voice(plan.sentences, voice, progress)
+            async for spoken in speech:
+                if samples.lines:
+                    face = factory.create_avatar(config.face)
+                assert isinstance(face, FaceGenerator)
+                heard = _noisy(spoken.pcm, plan.noise_db) if plan.noise_db is not None else spoken.pcm
+                pictures = await _drawn(face, heard, spoken, mel_only, fps)
+                line = await asyncio.to_thread(_line, face, pictures, spoken, drawn_by, fps)
+                samples.lines.append(line)
+                if film is not None:
+                    progress(f"filming: {line.text}")
+                    await asyncio.to_thread(film.add, pictures, (heard, spoken.rate_hz), line)
     finally:
         await voice.aclose()
         await context.engines.close()
     return samples
 
 
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    pcm: Pcm16
-    rate_hz: int
-    phonemes: list[Phoneme]
-
-
-async def _speak(voice: Any, text: str) -> _Spoken:
-    """With silence around it."""
-    frames: list[rtc.AudioFrame] = []
-    phonemes: list[Phoneme] = []
-    async with voice.synthesize(text, conn_options=_ONCE) as stream:
-        async for event in stream:
-            frames.append(event.frame)
-            phonemes += carried(event.frame)
-    rate_hz = frames[0].sample_rate
-    quiet = np.zeros(round(_LEAD_S * rate_hz), np.int16)
-    pcm = np.concatenate([quiet, *(np.frombuffer(frame.data, np.int16) for frame in frames), quiet])
-    return _Spoken(pcm, rate_hz, [phoneme.later(_LEAD_S) for phoneme in phonemes])
-
-
-async def _line(text: str, spoken: _Spoken, face: Face, plan: Plan, fps: int) -> Line:
-    if not isinstance(face, FaceGenerator) or face.avatar.ruler is None:
-        raise AvatarError("the avatar has no ruler for its lips", code="no-ruler", hint="build its pack again")
-    heard = _noisy(spoken.pcm, plan.noise_db) if plan.noise_db is not None else spoken.pcm
-    face.push(0, heard, spoken.rate_hz, () if plan.mel_only else spoken.phonemes)
+async def _drawn(face: FaceGenerator, heard: Pcm16, spoken: Spoken, mel_only: bool, fps: int) -> list[bytes]:
+    """The pictures of one utterance, as a visit shows them."""
+    face.push(0, heard, spoken.rate_hz, () if mel_only else spoken.phonemes)
     face.flush(0)
     pictures: list[bytes] = []
     for index in range(-(-len(heard) * fps // spoken.rate_hz)):
@@ -186,17 +191,24 @@ async def _line(text: str, spoken: _Spoken, face: Face, plan: Plan, fps: int) ->
         pictures.append(face.frame((0, index)))
         await asyncio.sleep(0)
     await face.aclose()
+    return pictures
+
+
+def _line(
+    face: FaceGenerator, pictures: Sequence[bytes], spoken: Spoken, drawn_by: teacher.Teacher | None, fps: int
+) -> Line:
     frames = [face.life.frame(1 + index) for index in range(len(pictures))]  # a face begins on the second frame's time
-    read, seam = await asyncio.to_thread(_read, face.avatar, pictures, frames)
+    read, seam = _read(face.avatar, pictures, frames)
     times_s = np.arange(len(pictures)) / fps
     mouths = tracks(spoken.phonemes, times_s)
     return Line(
-        text,
+        spoken.text,
         aperture(mouths).round(4).tolist(),
         read.round(4).tolist(),
         (departure(mouths) <= _AT_REST).tolist(),
         _offset_ms(read, spoken.phonemes, times_s),
         seam,
+        drawn_by.errors(pictures, frames, mouths) if drawn_by else [],
     )
 
 

@@ -6,7 +6,6 @@ the machine meets both.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,31 +19,16 @@ from livekit import rtc
 from appliance.clock import Clock, monotonic
 from appliance.config import EarsConfig
 from appliance.ears.plugin import samples
-from appliance.ears.whisper import LONGEST_UTTERANCE_S, Transcript, Utterance, WhisperEngine
+from appliance.ears.whisper import Transcript, Utterance, WhisperEngine
 from appliance.ears.windows import RATE_HZ, Samples
 from appliance.engine import TurnId
-from appliance.errors import MediaError
 from appliance.evaluation import questions, timeline
+from appliance.evaluation.clips import Clip
 from appliance.evaluation.measures import spread
 from appliance.personas.persona import Persona
-from appliance.stage.recording import read_speech
 
 Progress = Callable[[str], None]
 Listen = Callable[[Samples], str]
-REFERENCES = "references.tsv"
-"""In a folder of clips: a header, then file and words, one clip a line, with a tab between."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Speech whose words are known."""
-
-    name: str
-    """For the saved measurements."""
-    pcm: Samples
-    """(n,) float32, 16 kHz mono."""
-    words: str
-    """What is said."""
 
 
 @dataclass(slots=True)
@@ -55,24 +39,6 @@ class Heard:
     """Clip -> milliseconds from its sound to its words, one a round."""
     words: dict[str, str] = field(default_factory=dict[str, str])
     """Clip -> what was heard."""
-
-
-def of_folder(folder: Path) -> list[Clip]:
-    """The recordings that a folder's references.tsv names.
-
-    Raises:
-        MediaError: there is no such list, or a recording cannot be read.
-    """
-    path = folder / REFERENCES
-    if not path.is_file():
-        raise MediaError(
-            f"there is no {REFERENCES} in {folder}",
-            code="not-found",
-            hint="write one: a line `file<TAB>words`, then a line for each recording",
-        )
-    with path.open(encoding="utf-8") as lines:
-        rows = [(row["file"], row["words"]) for row in csv.DictReader(lines, delimiter="\t")]
-    return [Clip(name, _read(folder / name), words) for name, words in rows]
 
 
 def of_persona(persona: Persona, voice: Path, count: int) -> list[Clip]:
@@ -173,11 +139,6 @@ def _edits(said: Sequence[str], heard: Sequence[str]) -> int:
         for j, other in enumerate(heard, 1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (word != other))
     return row[-1]
-
-
-def _read(path: Path) -> Samples:
-    pcm = read_speech(path, rate_hz=RATE_HZ, longest_s=LONGEST_UTTERANCE_S)
-    return pcm.astype(np.float32) / np.float32(32768.0)
 
 
 def _at_16_khz(pcm: timeline.Pcm16) -> Samples:

@@ -12,7 +12,8 @@ import pytest
 
 from appliance.cli import bench
 from appliance.cli.bench import stt
-from appliance.evaluation.engines.stt import Clip, Heard
+from appliance.evaluation.clips import Clip
+from appliance.evaluation.engines.stt import Heard
 
 
 class _Engine:
@@ -51,7 +52,7 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     one = [Clip("a", np.zeros(1600, np.float32), "YES")]
     monkeypatch.setattr("appliance.evaluation.engines.stt.measure", measure)
     monkeypatch.setattr("appliance.evaluation.engines.stt.stock", lambda *_: None)
-    monkeypatch.setattr("appliance.evaluation.engines.stt.of_folder", lambda _: one)
+    monkeypatch.setattr("appliance.evaluation.clips.of_folder", lambda _: one)
     monkeypatch.setattr("appliance.evaluation.engines.stt.of_persona", lambda *_: one)
     monkeypatch.setattr("appliance.ears.whisper.WhisperEngine", _Engine)
     monkeypatch.setattr("appliance.bundles.verify.files", lambda _: {"ears": Path(), "voice": Path()})

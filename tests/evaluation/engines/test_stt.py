@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import jiwer
@@ -12,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.ears.windows import Samples
-from appliance.errors import MediaError
+from appliance.evaluation.clips import Clip
 from appliance.evaluation.engines import stt
-from appliance.evaluation.engines.stt import Clip, Heard, figures, measure, of_folder, plain, word_error_rate
+from appliance.evaluation.engines.stt import Heard, figures, measure, plain, word_error_rate
 
 _SOUND = np.zeros(1600, np.float32)
 
@@ -78,23 +77,6 @@ def test_the_ratio_is_the_median_over_clips_of_their_medians() -> None:
     assert found["final_ms"]["p50"] == 30.0
     assert found["stock_ms"] == {"p50": 100.0, "p95": 100.0}
     assert (found["clips"], found["speech_s"]) == (3, 0.3)
-
-
-def test_a_folder_says_what_its_recordings_say(tmp_path: Path) -> None:
-    with wave.open(str(tmp_path / "a.wav"), "wb") as out:
-        out.setparams((1, 2, 16_000, 0, "NONE", ""))
-        out.writeframes(np.full(800, 16384, np.int16).tobytes())
-    (tmp_path / "references.tsv").write_text("file\twords\na.wav\tHELLO THERE\n")
-    (clip,) = of_folder(tmp_path)
-    assert (clip.name, clip.words, len(clip.pcm)) == ("a.wav", "HELLO THERE", 800)
-    assert clip.pcm.dtype == np.float32
-    assert clip.pcm[400] == 0.5
-
-
-def test_a_folder_without_words_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match=r"references\.tsv") as refused:
-        of_folder(tmp_path)
-    assert refused.value.code == "not-found"
 
 
 @pytest.mark.slow
