@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.bundles import signing
 from appliance.bundles.manifest import load as load_manifest
 from appliance.cli import avatar_create
 from appliance.cli.models import Bar
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "preview": "a picture of one: its face at rest and frames of its film",
         "export": "write a copy of one",
         "import": "verify a pack and install it",
+        "key": "the fingerprint of the key by which this box signs what it makes and exports",
         "remove": "remove an installed one",
         "train": "train the face net from nothing, on two cores, with its avatar, curve and figures",
         "create": "make one from a photo and install it",
@@ -48,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsers["import"].add_argument("pack", type=Path, help="a file or folder")
     parsers["import"].add_argument("--name", default="", help="its name here (default: the one on its card)")
     parsers["import"].add_argument("--replace", action="store_true", help="replace the one of that name")
+    signature = parsers["import"].add_mutually_exclusive_group()
+    signature.add_argument("--trust", default="", metavar="FINGERPRINT", help="the key that signed it, from now on")
+    signature.add_argument("--unsigned", action="store_true", help="take it although nobody signed it")
     avatar_create.add_arguments(parsers["create"])
     parsers["remove"].add_argument("name", help="an installed avatar")
     train = parsers["train"]
@@ -96,8 +101,12 @@ def _info(args: argparse.Namespace) -> tuple[Any, str]:
         "memory_mib": round(avatar.frames.nbytes / 2**20),
         "measurable": avatar.ruler is not None,
         "own_net": avatar.net is not None,
+        "signed_by": avatar.signer,
     }
     shown = {key: value for key, value in told.items() if key != "files"}
+    shown["signed_by"] = (
+        f"{avatar.signer}{' (this box)' * (avatar.signer == signing.own())}" if avatar.signer else "nobody"
+    )
     shown["clips"] = ", ".join(clip.name for clip in avatar.card.clips) or "one loop"
     return told, "\n".join(f"{key:<12} {value}" for key, value in shown.items())
 
@@ -113,9 +122,16 @@ def _export(args: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _import(args: argparse.Namespace) -> tuple[Any, str]:
-    name, card = packs.bring(args.pack, args.name, replace=args.replace)
+    name, card = packs.bring(
+        args.pack, args.name, replace=args.replace, trust=args.trust.lower(), unsigned=args.unsigned
+    )
     text = f'installed: {name} ({card.licence}, by {card.author}); show it with [face] avatar = "{name}"'
     return {"name": name, "path": str(packs.installed()[name])}, text
+
+
+def _key(args: argparse.Namespace) -> tuple[Any, str]:
+    own = signing.own()
+    return {"fingerprint": own}, own
 
 
 def _remove(args: argparse.Namespace) -> tuple[Any, str]:
@@ -147,6 +163,7 @@ _ACTIONS = {
     "preview": _preview,
     "export": _export,
     "import": _import,
+    "key": _key,
     "remove": _remove,
     "train": _train,
     "create": avatar_create.run,

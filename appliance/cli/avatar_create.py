@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--consent-by", metavar="WHO", help="who allows it")
     parser.add_argument("--consent-for", metavar="WHAT", help="what for")
     parser.add_argument("--consent-until", metavar="DAY", help="until when, like 2027-12-31")
+    parser.add_argument(
+        "--background", default="", help="blur, #rrggbb or a picture's path (default: what is behind in the photo)"
+    )
     parser.add_argument("--report", type=Path, help="folder of the report and the preview (default: NAME-report)")
     parser.add_argument("--check", action="store_true", help="examine the photo and write the report, no more")
     parser.add_argument("--minutes", type=float, default=9.0, help="of training (default: 9)")
@@ -63,7 +66,9 @@ def run(args: argparse.Namespace) -> tuple[Any, str]:
         return {"report": str(report), "warnings": warnings}, "\n".join([*warnings, f"report: {report}"])
     consent = _consent(args)
     files = _files(args)
-    order = making.Order(args.photo, args.name, consent, report, args.minutes, args.threads, args.replace)
+    order = making.Order(
+        args.photo, args.name, consent, report, args.minutes, args.threads, args.replace, args.background
+    )
     with _Bar() as bar:
         path, figures = making.create(order, files, bar)
     told = {"name": args.name, "path": str(path), "report": str(report), "figures": figures}

@@ -3,7 +3,7 @@
 A pack is a folder, or a zip named `.avatar`, with card.toml (who it is, the clips of its film, and the sha256 of the
 other files), frames.mp4 (the film, H.264 4:2:0: clips one after the other, or one idle loop), boxes.json (the face box
 of every frame) and mask.png (where the mouth may change it); where its lips can be measured, ruler.npy; and, where the
-face net was trained on this person, her own net.onnx.
+face net was trained on this person, her own net.onnx. A signature.json signs the card, and by its hashes all the rest.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.bundles import signing
 from appliance.bundles.manifest import cache
 from appliance.errors import AvatarError
 from appliance.face.consent import Consent, words
@@ -36,7 +37,7 @@ Bytes = NDArray[np.uint8]
 
 CARD = "card.toml"
 FRAMES, BOXES, MASK = "frames.mp4", "boxes.json", "mask.png"
-RULER, NET = "ruler.npy", "net.onnx"
+RULER, NET, SIGNATURE = "ruler.npy", "net.onnx", "signature.json"
 FORMAT = 1
 _FILE_LIMIT = 64 * 2**20
 _FILM_LIMIT = 2**31
@@ -93,6 +94,8 @@ class Avatar:
     """Reads its lips; None where nobody fitted one."""
     net: bytes | None = None
     """Content of the ONNX file that draws it; None where the default net does."""
+    signer: str = ""
+    """Fingerprint of the key that signed it; empty where none did."""
 
     @property
     def width(self) -> int:
@@ -141,10 +144,12 @@ def load_avatar(path: Path, *, name_plate: str = "", ai_label: bool = True) -> A
         name_plate: what is written under the face; nothing where it is empty.
         ai_label: whether a real person's frames say that they are generated.
     Raises:
-        AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), or incompatible.
+        AvatarError: not-found, checksum-mismatch (a file differs from its hash in the card), signature-mismatch (the
+            card differs from what was signed), or incompatible.
     """
     files = pack_files(path)
-    card = _card(files.pop(CARD))
+    text = files.pop(CARD)
+    card, signer = _card(text), _signer(text, files.pop(SIGNATURE, None), path)
     for name, data in files.items():
         digest = hashlib.sha256(data).hexdigest()
         if digest != card.files.get(name):
@@ -162,7 +167,8 @@ def load_avatar(path: Path, *, name_plate: str = "", ai_label: bool = True) -> A
     if overlay != Overlay():
         lay(frames, card.height, overlay, _mouths(boxes, mask))
     frames.flags.writeable = False
-    return Avatar(card, frames, boxes, mask, _ruler(files[RULER]) if RULER in files else None, files.get(NET))
+    ruler = _ruler(files[RULER]) if RULER in files else None
+    return Avatar(card, frames, boxes, mask, ruler, files.get(NET), signer)
 
 
 def pack_files(path: Path) -> dict[str, bytes]:
@@ -174,10 +180,10 @@ def pack_files(path: Path) -> dict[str, bytes]:
     names = [CARD, FRAMES, BOXES, MASK]
     try:
         if path.is_dir():
-            names += [name for name in (RULER, NET) if (path / name).exists()]
+            names += [name for name in (RULER, NET, SIGNATURE) if (path / name).exists()]
             return {name: _bounded((path / name).stat().st_size, name) or (path / name).read_bytes() for name in names}
         with zipfile.ZipFile(path) as pack:
-            names += [name for name in (RULER, NET) if name in pack.namelist()]
+            names += [name for name in (RULER, NET, SIGNATURE) if name in pack.namelist()]
             return {name: _bounded(pack.getinfo(name).file_size, name) or pack.read(name) for name in names}
     except (FileNotFoundError, KeyError) as error:
         raise AvatarError(f"{path} is no avatar: {error} is missing", code="not-found", hint=_HINT) from error
@@ -188,6 +194,14 @@ def pack_files(path: Path) -> dict[str, bytes]:
 def _bounded(size: int, name: str) -> None:
     if size > _FILE_LIMIT:
         raise AvatarError(f"{name} is {size} bytes, more than an avatar's file may be", code="incompatible", hint=_HINT)
+
+
+def _signer(card: bytes, signature: bytes | None, path: Path) -> str:
+    try:
+        return signing.signer(card, signature) if signature is not None else ""
+    except ValueError as error:
+        message = f"the card in {path.name} is not the one that was signed"
+        raise AvatarError(message, code="signature-mismatch", hint=_HINT) from error
 
 
 def _card(text: bytes) -> Card:

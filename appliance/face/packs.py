@@ -12,10 +12,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from appliance.bundles import signing
 from appliance.bundles.manifest import state
 from appliance.errors import AvatarError
 from appliance.face import names
-from appliance.face.avatar import Card, load_avatar, pack_files
+from appliance.face.avatar import CARD, SIGNATURE, Card, load_avatar, pack_files
 
 _SUFFIX = ".avatar"
 _EPOCH = (2026, 1, 1, 0, 0, 0)
@@ -49,21 +50,50 @@ def find(avatar: str) -> Path:
     raise AvatarError(f"there is no avatar {avatar}", code="not-found", hint=hint)
 
 
-def bring(path: Path, name: str = "", *, replace: bool = False) -> tuple[str, Card]:
+def bring(
+    path: Path, name: str = "", *, replace: bool = False, trust: str = "", unsigned: bool = False
+) -> tuple[str, Card]:
     """Verify a pack, keep it under a name and return that.
 
     Args:
         name: lower-case letters, digits and hyphens; the card's own name where none is given.
         replace: whether one of that name may be replaced.
+        trust: a key's fingerprint; what it signed is taken now and from now on.
+        unsigned: whether a pack that nobody signed may be taken.
     Raises:
-        AvatarError: it is no avatar (codes as of `load_avatar`), its name cannot be used, or is taken (code exists).
+        AvatarError: it is no avatar (codes as of `load_avatar`), nobody signed it (code not-signed), or somebody who is
+            not known here (code unknown-signer), its name cannot be used, or is taken (code exists).
     """
-    card = load_avatar(path).card
-    name = name or names.slug(card.name)
+    avatar = load_avatar(path)
+    _known(avatar.signer, path, trust, unsigned)
+    name = name or names.slug(avatar.card.name)
     target = place(name, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
     write(pack_files(path), target)
-    return name, card
+    return name, avatar.card
+
+
+def _known(signer: str, path: Path, trust: str, unsigned: bool) -> None:
+    if not signer:
+        if unsigned:
+            return
+        hint = "have it exported by the box it comes from, or take it as it is with --unsigned"
+        raise AvatarError(f"nobody signed {path.name}", code="not-signed", hint=hint)
+    if trust == signer:
+        signing.trust(signer)
+    elif not signing.trusted(signer):
+        hint = f"if `appliance avatar key` says so where it comes from, take it with --trust {signer}"
+        raise AvatarError(f"{path.name} is signed by {signer}, not known here", code="unknown-signer", hint=hint)
+
+
+def sign(pack: Path) -> None:
+    """Sign a pack's file by this box's key, in place."""
+    write(_signed(pack_files(pack)), pack)
+
+
+def _signed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files of a pack, signed by this box where nobody did."""
+    return files if SIGNATURE in files else files | {SIGNATURE: signing.sign(files[CARD])}
 
 
 def place(name: str, *, replace: bool = False) -> Path:
@@ -77,7 +107,7 @@ def place(name: str, *, replace: bool = False) -> Path:
 
 
 def hand_out(avatar: str, out: Path) -> Path:
-    """Write a verified copy of a pack.
+    """Write a verified copy of a pack, signed by this box where nobody did.
 
     Raises:
         AvatarError: there is none, or it is damaged, or `out` cannot be written (code unwritable).
@@ -86,7 +116,7 @@ def hand_out(avatar: str, out: Path) -> Path:
     load_avatar(source)
     target = out / f"{source.stem}{_SUFFIX}" if out.is_dir() else out
     try:
-        write(pack_files(source), target)
+        write(_signed(pack_files(source)), target)
     except OSError as error:
         raise AvatarError(f"{target} cannot be written", code="unwritable", hint="name another file") from error
     return target

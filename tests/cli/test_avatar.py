@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_list_shows_the_shipped_one_and_those_installed(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main(["avatar", "import", TINY, "--name", "lobby"]) == 0
+    assert main(["avatar", "import", TINY, "--name", "lobby", "--unsigned"]) == 0
     assert 'avatar = "lobby"' in capsys.readouterr().out
     (home / "avatars" / "broken.avatar").write_bytes(b"no zip")
     monkeypatch.setenv("APPLIANCE_FACE__AVATAR", "lobby")
@@ -61,3 +61,20 @@ def test_out_and_in_and_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["avatar", "remove", "copy"]) == 0
     assert main(["avatar", "remove", "copy", "--json"]) == 1
     assert json.loads(capsys.readouterr().err)["code"] == "not-found"
+
+
+def test_who_signed_it_is_told_and_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    copy = str(tmp_path / "copy.avatar")
+    assert main(["avatar", "import", TINY, "--json"]) == 1
+    assert json.loads(capsys.readouterr().err)["code"] == "not-signed"
+    assert main(["avatar", "export", TINY, "-o", copy]) == 0
+    assert main(["avatar", "key"]) == 0
+    fingerprint = capsys.readouterr().out.splitlines()[-1]
+    assert main(["avatar", "info", copy]) == 0
+    assert f"{fingerprint} (this box)" in capsys.readouterr().out
+    (home / "signing" / "key.pem").unlink()
+    assert main(["avatar", "import", copy, "--json"]) == 1
+    assert json.loads(capsys.readouterr().err)["code"] == "unknown-signer"
+    assert main(["avatar", "import", copy, "--trust", fingerprint.upper()]) == 0
+    assert main(["avatar", "info", "tiny", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["signed_by"] == fingerprint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from appliance.errors import AvatarError, MediaError
 from appliance.face import packs
 from appliance.face.consent import Consent
-from appliance.face.making import report
+from appliance.face.making import background, report
 from appliance.face.making.checks import Examination, examine
 from appliance.face.making.idle import pose_at
 from appliance.face.making.landmarks import Face, FaceFinder
@@ -61,6 +61,8 @@ class Order:
     """Of training."""
     replace: bool = False
     """Whether one of that name may be replaced."""
+    background: str = ""
+    """What is shown behind the person, see `background.read`; empty keeps what the photo has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,20 @@ def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[s
     """Make the avatar and install it; the pack's path, and its figures (see `preview.measure`).
 
     Raises:
-        MediaError: the photo cannot be used.
+        MediaError: the photo or the background cannot be used.
         AvatarError: codes extra-missing (torch), invalid-name, exists; or the face net cannot be trained on.
     """
     packs.place(order.name, replace=order.replace)
     require(TRAINER)
+    behind = background.read(order.background) if order.background else None
     from appliance.face.training.tuning import tune
 
     progress(0.0, "reading the photo")
     sitter = look(order.photo, files.models, order.report)
     still = cut(sitter.photo, sitter.faces[0])
     matte = Matter(files.models).matte(still.picture)
+    if behind is not None:
+        still = replace(still, picture=background.in_front_of(still.picture, matte, behind))
     portrait = Portrait(still, matte)
     progress(0.02, "drawing what the net learns")
     lessons = draw_lessons(portrait, still.box, frames=LOOP, fps=FPS, seed=_SEED)
@@ -152,6 +157,7 @@ def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[s
         made = write(Content(pictures, still.box, _ruler(lessons), net), words, Path(folder) / "made.avatar")
         figures = measure(made, portrait, matte)
         preview(made, order.report / PREVIEW)
+        packs.sign(made)
         packs.bring(made, order.name, replace=order.replace)
     more = {"avatar": order.name, "made": figures}
     report.write(order.report, sitter.photo, sitter.faces, sitter.examination, more)

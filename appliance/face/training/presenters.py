@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 
+from appliance.face import packs
 from appliance.face.training import pack
 from appliance.face.training.look import HOUSE, Look, Pose
 from appliance.face.training.rig import REST, Portrait
@@ -192,6 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             out = options.folder / f"{name}.avatar"
             pack.build(out, look, name=name, net="talking-face.onnx", view=view, background=background)
+            packs.sign(out)
     return 0
 
 
