@@ -32,7 +32,11 @@ _OPTIONS = "--consent-by, --consent-for and --consent-until"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--photo", type=Path, required=True, help="a photo of one person, from the front")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--photo", type=Path, help="a photo of one person, from the front")
+    source.add_argument(
+        "--video", type=Path, help="a film of one person who speaks and listens, 10 s to 5 min, in one take"
+    )
     parser.add_argument("--name", required=True, help="the avatar's name: lower-case letters, digits and hyphens")
     parser.add_argument("--consent", metavar="FILE", help='a consent record (TOML), or "test": for tests only')
     parser.add_argument("--consent-by", metavar="WHO", help="who allows it")
@@ -42,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--background", default="", help="blur, #rrggbb or a picture's path (default: what is behind in the photo)"
     )
     parser.add_argument("--report", type=Path, help="folder of the report and the preview (default: NAME-report)")
-    parser.add_argument("--check", action="store_true", help="examine the photo and write the report, no more")
+    parser.add_argument("--check", action="store_true", help="examine the photo or film and write the report, no more")
     parser.add_argument("--minutes", type=float, default=9.0, help="of training (default: 9)")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of training")
     parser.add_argument("--replace", action="store_true", help="replace the one of that name")
@@ -60,16 +64,19 @@ def run(args: argparse.Namespace) -> tuple[Any, str]:
     making.require(making.READER, *([] if args.check else [making.TRAINER]))
     report = args.report or Path(f"{args.name}-report")
     cv2.setNumThreads(1)
-    if args.check:
-        sitter = making.look(args.photo, _files(args).models, report)
-        warnings = [finding.sentence for finding in sitter.examination.findings]
-        return {"report": str(report), "warnings": warnings}, "\n".join([*warnings, f"report: {report}"])
-    consent = _consent(args)
+    consent = None if args.check else _consent(args)
+    if args.background and args.video:
+        raise AvatarError("a film keeps its background", code="bad-background", hint="leave --background out")
     files = _files(args)
+    source, video = (args.video, True) if args.video else (args.photo, False)
     order = making.Order(
-        args.photo, args.name, consent, report, args.minutes, args.threads, args.replace, args.background
+        source, video, args.name, consent, report, args.minutes, args.threads, args.replace, args.background
     )
     with _Bar() as bar:
+        if args.check:
+            seen = making.look(order, files, bar)
+            warnings = [finding.sentence for finding in seen.examination.findings]
+            return {"report": str(report), "warnings": warnings}, "\n".join([*warnings, f"report: {report}"])
         path, figures = making.create(order, files, bar)
     told = {"name": args.name, "path": str(path), "report": str(report), "figures": figures}
     kept = "" if consent else "; its pictures say that it is for tests"

@@ -149,3 +149,13 @@ def test_progress_tells_the_time_left(capsys: pytest.CaptureFixture[str]) -> Non
         "create  25%  training  3:00 left",
         "create 100%",
     ]
+
+
+def test_a_film_takes_the_place_of_a_photo(orders: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    film = ["avatar", "create", "--video", "v.mp4", "--name", "ada", "--consent", "test"]
+    assert main(film) == 0
+    assert (orders[0].source, orders[0].video) == (Path("v.mp4"), True)
+    assert main([*film, "--background", "blur", "--json"]) == 1
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["code"] == "bad-background"
+    with pytest.raises(SystemExit):
+        main([*film, "--photo", "p.png"])

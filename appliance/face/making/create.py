@@ -1,11 +1,10 @@
-"""A photo in, an installed avatar out: read, examined, cut, taught to the face net, put into a pack, measured."""
+"""A photo or a film in, an installed avatar out: examined, taught to the face net, put into a pack, measured."""
 
 from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,41 +13,34 @@ from numpy.typing import NDArray
 from appliance.errors import AvatarError, MediaError
 from appliance.face import packs
 from appliance.face.consent import Consent
-from appliance.face.making import background, report
-from appliance.face.making.checks import Examination, examine
-from appliance.face.making.idle import pose_at
-from appliance.face.making.landmarks import Face, FaceFinder
-from appliance.face.making.lessons import Lessons, draw_lessons
-from appliance.face.making.matting import Matter
-from appliance.face.making.pack import FPS, LOOP, Content, Words, write
-from appliance.face.making.photo import read_photo
-from appliance.face.making.portrait import REST, Portrait
+from appliance.face.making import background, filming, report, sitting
+from appliance.face.making.checks import Examination
+from appliance.face.making.lessons import Lessons
+from appliance.face.making.pack import Content, Words, write
+from appliance.face.making.person import Progress, Seen
 from appliance.face.making.preview import measure, preview
-from appliance.face.making.still import cut
 from appliance.face.ruler import Ruler
 from appliance.face.visemes import aperture
 
 Pixels = NDArray[np.uint8]
 
-Progress = Callable[[float, str], None]
-"""Called with the share of the work that is done, and what is at work."""
-
 PREVIEW = "preview.mp4"
 READER, TRAINER = "ai_edge_litert", "torch"
 """Libraries that only this needs."""
 _EXTRA = "install the extra `train`: pip install --require-hashes -r locks/train.txt"
-_SEED = 7
-_AI_LABEL = "This face was made from a photo and is moved by software."
-_TUNED_FROM, _TUNED_TO, _LOOP_TO = 0.05, 0.90, 0.96
-"""Shares of the work at which the training starts and ends, and the loop is drawn."""
+_FILM_WATCHED, _FILM_TAKEN = 0.10, 0.22
+_TUNED_TO, _LOOP_TO = 0.90, 0.96
+"""Shares of the work at which a film was gone through once and twice, the training ends, and the loop is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is asked for."""
 
-    photo: Path
-    """The photo's file."""
+    source: Path
+    """The photo's or the film's file."""
+    video: bool
+    """Whether it is a film."""
     name: str
     """The avatar's name."""
     consent: Consent | None
@@ -75,18 +67,6 @@ class Files:
     """The default face net."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sitter:
-    """The photo, read and examined."""
-
-    photo: Pixels
-    """(h, w, 3) uint8 BGR."""
-    faces: list[Face]
-    """The largest first."""
-    examination: Examination
-    """What was found."""
-
-
 def require(*libraries: str) -> None:
     """See that what only this needs is installed.
 
@@ -99,68 +79,67 @@ def require(*libraries: str) -> None:
             raise AvatarError(message, code="extra-missing", hint=_EXTRA)
 
 
-def look(photo: Path, models: Path, folder: Path) -> Sitter:
-    """Read a photo, examine it, and write the report.
+def look(order: Order, files: Files, progress: Progress) -> Seen:
+    """Read a photo or a film, examine it, and write the report.
 
     Raises:
-        MediaError: the photo cannot be used; the report shows why, and its picture is named in the hint.
+        MediaError: it cannot be used; the report shows why, and its picture is named in the hint.
     """
+    behind = background.read(order.background) if order.background else None
     try:
-        pixels = read_photo(photo)
+        if order.video:
+            seen = filming.look(order.source, files.models, progress)
+        else:
+            seen = sitting.look(order.source, files.models, behind)
     except MediaError as error:
         found = Examination.refused(error.code, f"{error.message}.", error.hint)
-        shown = report.write(folder, None, [], found, {})
+        shown = report.write(order.report, None, [], found, {})
         raise MediaError(error.message, code=error.code, hint=f"{error.hint} ({shown})") from error
-    faces = FaceFinder(models).find(pixels)
-    sitter = Sitter(pixels, faces, examine(pixels, faces))
-    shown = report.write(folder, pixels, faces, sitter.examination, {})
-    if refusal := sitter.examination.refusal:
+    shown = report.write(order.report, seen.shown, seen.faces, seen.examination, {})
+    if refusal := seen.examination.refusal:
         hint = f"{refusal.advice} {shown} shows why."
         raise MediaError(refusal.sentence.rstrip("."), code=refusal.code, hint=hint)
-    return sitter
+    return seen
 
 
-def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[str, float]]:
+def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[str, float | None]]:
     """Make the avatar and install it; the pack's path, and its figures (see `preview.measure`).
 
     Raises:
-        MediaError: the photo or the background cannot be used.
+        MediaError: the photo, the film or the background cannot be used.
         AvatarError: codes extra-missing (torch), invalid-name, exists; or the face net cannot be trained on.
     """
     packs.place(order.name, replace=order.replace)
     require(TRAINER)
-    behind = background.read(order.background) if order.background else None
     from appliance.face.training.tuning import tune
 
-    progress(0.0, "reading the photo")
-    sitter = look(order.photo, files.models, order.report)
-    still = cut(sitter.photo, sitter.faces[0])
-    matte = Matter(files.models).matte(still.picture)
-    if behind is not None:
-        still = replace(still, picture=background.in_front_of(still.picture, matte, behind))
-    portrait = Portrait(still, matte)
-    progress(0.02, "drawing what the net learns")
-    lessons = draw_lessons(portrait, still.box, frames=LOOP, fps=FPS, seed=_SEED)
+    watched, taken = (_FILM_WATCHED, _FILM_TAKEN) if order.video else (0.01, 0.05)
+    progress(0.0, f"reading the {'film' if order.video else 'photo'}")
+    seen = look(order, files, lambda share, what: progress(share * watched, what))
+    person = seen.person(lambda share, what: progress(watched + share * (taken - watched), what))
 
     def tuned(share: float) -> None:
-        progress(_TUNED_FROM + share * (_TUNED_TO - _TUNED_FROM), "training")
+        progress(taken + share * (_TUNED_TO - taken), "training")
 
-    net = tune(files.net, lessons, minutes=order.minutes, threads=order.threads, progress=tuned)
+    net = tune(files.net, person.lessons, minutes=order.minutes, threads=order.threads, progress=tuned)
     pictures: list[Pixels] = []
-    for frame in range(LOOP):
-        progress(_TUNED_TO + frame / LOOP * (_LOOP_TO - _TUNED_TO), "drawing the idle loop")
-        pictures.append(portrait.draw(REST, pose_at(frame, LOOP, FPS)))
+    for picture in person.loop:
+        progress(_TUNED_TO + len(pictures) / person.n_loop * (_LOOP_TO - _TUNED_TO), "drawing the idle loop")
+        pictures.append(picture)
     progress(_LOOP_TO, "measuring")
     author = order.consent.by if order.consent else "not told"
-    words = Words(order.name, files.net.name, "LicenseRef-photo", author, _AI_LABEL, photo=True, consent=order.consent)
+    words = Words(
+        order.name, files.net.name, person.licence, author, person.ai_label, photo=True, consent=order.consent
+    )
     with tempfile.TemporaryDirectory() as folder:
-        made = write(Content(pictures, still.box, _ruler(lessons), net), words, Path(folder) / "made.avatar")
-        figures = measure(made, portrait, matte)
+        content = Content(pictures, person.boxes, _ruler(person.lessons), net)
+        made = write(content, words, Path(folder) / "made.avatar")
+        figures = measure(made, person.held, person.behind)
         preview(made, order.report / PREVIEW)
         packs.sign(made)
         packs.bring(made, order.name, replace=order.replace)
     more = {"avatar": order.name, "made": figures}
-    report.write(order.report, sitter.photo, sitter.faces, sitter.examination, more)
+    report.write(order.report, seen.shown, seen.faces, seen.examination, more)
     progress(1.0, "")
     return packs.find(order.name), figures
 

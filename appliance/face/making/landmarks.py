@@ -85,6 +85,11 @@ class FaceFinder:
                 return sorted(sure, key=lambda face: -face.box[2])
         return []
 
+    def follow(self, picture: Pixels, last: Face) -> Face | None:
+        """Find the face of the picture before in the next one; None where it is not there any more."""
+        points, presence = self._again(picture, last.points)
+        return _face(points, last.score, presence) if presence >= _PRESENCE_MIN else None
+
     def _detect(self, picture: Pixels, window: tuple[int, int, int, int]) -> list[tuple[float, Floats]]:
         """(score, the box's two corners and the two eyes as (4, 2) pixels) of each face seen in a part."""
         left, top, width, height = window
@@ -113,16 +118,18 @@ class FaceFinder:
         angle = math.atan2(*(left - right)[::-1])
         points, presence = self._points(picture, middle, side, angle)
         for _ in range(2):
-            flat = points[:, :2]
-            angle = math.atan2(*(flat[263] - flat[33])[::-1])
-            turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], np.float32)
-            straight = flat @ turn
-            near, far = straight.min(0), straight.max(0)
-            side = float((far - near).max()) * _AROUND
-            points, presence = self._points(picture, turn @ ((near + far) / 2), side, angle)
-        x, y = points[:, 0], points[:, 1]
-        box = (float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y)))
-        return Face(box, score, presence, points)
+            points, presence = self._again(picture, points)
+        return _face(points, score, presence)
+
+    def _again(self, picture: Pixels, points: Floats) -> tuple[Floats, float]:
+        """Look once more where points were found, upright and close."""
+        flat = points[:, :2]
+        angle = math.atan2(*(flat[263] - flat[33])[::-1])
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], np.float32)
+        straight = flat @ turn
+        near, far = straight.min(0), straight.max(0)
+        side = float((far - near).max()) * _AROUND
+        return self._points(picture, turn @ ((near + far) / 2), side, angle)
 
     def _points(self, picture: Pixels, middle: Floats, side: float, angle: float) -> tuple[Floats, float]:
         scale = side / _SURE
@@ -135,6 +142,11 @@ class FaceFinder:
         raw = places.reshape(N_POINTS, 3)
         points = np.concatenate([raw[:, :2] @ turn.T + matrix[:, 2], raw[:, 2:] * scale], 1)
         return points.astype(np.float32), float(1 / (1 + np.exp(-presence.item())))
+
+
+def _face(points: Floats, score: float, presence: float) -> Face:
+    x, y = points[:, 0], points[:, 1]
+    return Face((float(x.min()), float(y.min()), float(np.ptp(x)), float(np.ptp(y))), score, presence, points)
 
 
 def _anchors() -> Floats:

@@ -34,8 +34,8 @@ class Content:
 
     pictures: Iterable[Pixels]
     """The film, BGR, drawn as it is encoded: clips one after the other; or one idle loop, the last into the first."""
-    box: tuple[int, int, int]
-    """left, top and side of the face's box, pixels, even."""
+    boxes: Sequence[tuple[int, int, int]]
+    """left, top and side of the face's box in each picture, or one for all; pixels, even, all of one side."""
     ruler: Ruler
     """Reads its lips."""
     net: bytes | None = None
@@ -71,8 +71,8 @@ def write(content: Content, words: Words, out: Path) -> Path:
     np.save(weights, content.ruler.weights)
     files = {
         FRAMES: film.data,
-        BOXES: json.dumps([list(content.box)]).encode(),
-        MASK: cv2.imencode(".png", feathered(content.box[2]))[1].tobytes(),
+        BOXES: json.dumps([list(box) for box in content.boxes]).encode(),
+        MASK: cv2.imencode(".png", feathered(content.boxes[0][2]))[1].tobytes(),
         RULER: weights.getvalue(),
     }
     if content.net is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,14 +22,16 @@ REST = np.zeros(8, np.float32)
 class Portrait:
     """Draws one person; it is what the net learns from, and where the idle frames come from."""
 
-    def __init__(self, still: Still, matte: Floats) -> None:
+    def __init__(self, still: Still, matte: Floats, *, enamel: NDArray[np.float64] | None = None) -> None:
         """
         Args:
             matte: (h, w) in [0, 1], 1 on the person.
+            enamel: (3,) BGR of her teeth, where that is known; else it is guessed.
         """
         self._still, self._idle = still, Idle(still, matte)
         self._mouth = measure(still.points)
-        self._inside = look_into(still, self._mouth)
+        inside = look_into(still, self._mouth)
+        self._inside = inside if enamel is None else replace(inside, enamel=enamel)
 
     def draw(self, params: Floats, pose: Pose, box: tuple[int, int, int] | None = None) -> Pixels:
         """Draw with this mouth, (8,) in [0, 1], the whole picture or the box: (h, w, 3) uint8 BGR."""

@@ -12,10 +12,8 @@ from appliance.config import FaceConfig
 from appliance.face.avatar import Avatar, load_avatar
 from appliance.face.compositor import Compositor
 from appliance.face.loop_net import LoopNet
-from appliance.face.making.idle import pose_at
-from appliance.face.making.lessons import spoken_mouths
-from appliance.face.making.pack import FPS, LOOP, encode
-from appliance.face.making.portrait import Portrait
+from appliance.face.making.pack import FPS, encode
+from appliance.face.making.person import Held
 from appliance.face.net import FaceNet
 from appliance.face.renderer import FaceRenderer, RenderRequest
 from appliance.face.visemes import aperture, tracks
@@ -27,11 +25,7 @@ Pixels = NDArray[np.uint8]
 _WORDS = "_ h ə l oʊ _ aɪ k æ n t ɔ k w ɪ θ j u ə b aʊ t f aɪ v s m ɔ l m u n z _"
 """The preview says, without a voice: Hello. I can talk with you about five small moons."""
 _PHONE_S, _PAUSE_S = 0.09, 0.5
-_SEED = 11
-"""Of mouths that the net did not learn from."""
-_N_MEASURED = 40
-_BEHIND = 0.02
-"""Less person than this in a pixel is background."""
+_AT_ONCE = 8
 _PERFECT_DB = 99.0
 _MOUTH = (slice(96, 176), slice(40, 152))
 """Rows and columns of the box in which a mouth is measured."""
@@ -65,39 +59,35 @@ def _bgr(picture: bytes, avatar: Avatar) -> Pixels:
     return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8)
 
 
-def measure(pack: Path, portrait: Portrait, matte: Floats) -> dict[str, float]:
+def measure(pack: Path, held: Held, behind: NDArray[np.bool_] | None) -> dict[str, float | None]:
     """How near the net comes to what it should draw, of mouths that it did not learn from.
 
+    Args:
+        behind: (h, w): where nothing should ever move.
     Returns:
-        mouth_psnr_db: of the net's mouth against the portrait's; copied_psnr_db: of the face at rest against the same;
+        mouth_psnr_db: of the net's mouth against the one wanted; copied_psnr_db: of the face at rest against the same;
         aperture_correlation: of lips read off the pixels with what was asked for; background_psnr_db: of what is
-        behind the person over the loop, against the first frame.
+        behind the person over the loop, against the first frame; None where the camera itself moves.
     """
-    avatar = load_avatar(pack)
-    assert avatar.net is not None, "a pack made from a photo has its own net"
+    avatar = load_avatar(pack, ai_label=False)
+    assert avatar.net is not None, "a pack made of a person has its own net"
     assert avatar.ruler is not None, "and a ruler"
     net, compositor = FaceNet(avatar.net), Compositor(avatar)
     assert net.mouth is not None, "which can be told its mouths"
-    mouths = spoken_mouths(_N_MEASURED, _SEED)
-    frames = np.linspace(0, LOOP, len(mouths), endpoint=False).astype(int).tolist()
-    rests = np.stack([compositor.crop(frame, net.size) for frame in frames])
-    left, top, side = (int(value) for value in avatar.boxes[0])
-    wanted = np.stack(
-        [
-            portrait.draw(mouth, pose_at(frame, LOOP, FPS), (left, top, side))
-            for mouth, frame in zip(mouths, frames, strict=True)
-        ]
-    )
+    rests = np.stack([compositor.crop(int(frame), net.size) for frame in held.frames])
     loop = LoopNet(net, rests.__getitem__, len(rests), (0, 0, net.size, net.size), cache_mib=256)
-    drawn = np.concatenate([loop.render(mouths[at : at + 8], np.arange(at, at + 8)) for at in range(0, _N_MEASURED, 8)])
+    pieces = [range(at, min(at + _AT_ONCE, len(rests))) for at in range(0, len(rests), _AT_ONCE)]
+    drawn = np.concatenate([loop.render(held.mouths[piece], np.array(piece)) for piece in pieces])
     read = avatar.ruler.read(drawn, rests)
-    box = (slice(None), *_MOUTH)
-    behind = avatar.frames[:, : avatar.height][:, matte < _BEHIND]
+    rows, columns = _MOUTH
+    low = slice(rows.start - net.size // 2, rows.stop - net.size // 2)
+    wanted = held.pictures[:, low, columns]
+    still = avatar.frames[:, : avatar.height][:, behind] if behind is not None and behind.any() else None
     return {
-        "mouth_psnr_db": _psnr(drawn[box], wanted[box]),
-        "copied_psnr_db": _psnr(rests[box], wanted[box]),
-        "aperture_correlation": round(float(np.corrcoef(read, aperture(mouths))[0, 1]), 3),
-        "background_psnr_db": _psnr(behind, behind[:1]) if behind.size else _PERFECT_DB,
+        "mouth_psnr_db": _psnr(drawn[:, rows, columns], wanted),
+        "copied_psnr_db": _psnr(rests[:, rows, columns], wanted),
+        "aperture_correlation": round(float(np.corrcoef(read, aperture(held.mouths))[0, 1]), 3),
+        "background_psnr_db": _psnr(still, still[:1]) if still is not None else None,
     }
 
 

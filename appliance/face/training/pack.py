@@ -39,7 +39,7 @@ def build(
     starts = accumulate((clip.frames for clip in CLIPS.values()), initial=0)
     content = Content(
         pictures=(Portrait(look, pose, view=view, background=background).draw(REST) for pose in poses),
-        box=view.box(),
+        boxes=[view.box()],
         ruler=ruler(look),
         clips=[
             life.Clip(clip.name, clip.kind, first, clip.frames, tuple(clip.exits()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from appliance.errors import AvatarError, MediaError
 from appliance.face import packs
 from appliance.face.avatar import load_avatar
 from appliance.face.making import create as module
-from appliance.face.making import preview, report
+from appliance.face.making import filming, report, sitting
 from appliance.face.making.create import Files, Order, create, look
 from appliance.face.making.landmarks import Face
 from tests.face.making.conftest import Pixels, laid_face, painted
@@ -46,11 +47,11 @@ class _Matter:
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Files]:
     monkeypatch.setenv("APPLIANCE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(module, "FaceFinder", _Finder)
-    monkeypatch.setattr(module, "Matter", _Matter)
-    monkeypatch.setattr(module, "LOOP", FRAMES)
-    monkeypatch.setattr(preview, "LOOP", FRAMES)
-    monkeypatch.setattr(preview, "_N_MEASURED", 8)
+    for source in (sitting, filming):
+        monkeypatch.setattr(source, "FaceFinder", _Finder)
+    monkeypatch.setattr(sitting, "Matter", _Matter)
+    monkeypatch.setattr(sitting, "LOOP", FRAMES)
+    monkeypatch.setattr(sitting, "_N_HELD", 8)
     monkeypatch.setattr("appliance.face.making.lessons.POSES", 2)
     monkeypatch.setattr("appliance.face.making.lessons.MOUTHS", 10)
     return Files(tmp_path / "nets", generate.grey_mouth(tmp_path / "net.onnx", size=192, mouths=True))
@@ -70,7 +71,7 @@ def trained(files: Files, monkeypatch: pytest.MonkeyPatch) -> Files:
 def _order(tmp_path: Path, picture: Pixels | None = None, *, name: str = "ada") -> Order:
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), painted() if picture is None else picture)
-    return Order(path, name, None, tmp_path / "report", minutes=1.0, threads=1)
+    return Order(path, False, name, None, tmp_path / "report", minutes=1.0, threads=1)
 
 
 def test_a_photo_becomes_an_installed_avatar(tmp_path: Path, trained: Files) -> None:
@@ -111,11 +112,13 @@ def test_a_photo_that_cannot_be_used_leaves_a_report_and_no_avatar(tmp_path: Pat
 
 
 def test_what_is_no_picture_has_a_report_of_words(tmp_path: Path, files: Files) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(MediaError) as caught:
-        look(tmp_path / "a.jpg", files.models, tmp_path / "report")
-    assert caught.value.code == "not-a-picture"
-    assert (tmp_path / "report" / report.PICTURE).is_file()
+    (tmp_path / "a.jpg").write_bytes(b"no picture, and no film")
+    for video, code in ((False, "not-a-picture"), (True, "not-a-video")):
+        order = dataclasses.replace(_order(tmp_path), source=tmp_path / "a.jpg", video=video)
+        with pytest.raises(MediaError) as caught:
+            look(order, files, lambda *_: None)
+        assert caught.value.code == code
+        assert (tmp_path / "report" / report.PICTURE).is_file()
 
 
 def test_an_interrupted_training_leaves_nothing(tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

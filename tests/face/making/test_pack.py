@@ -27,7 +27,7 @@ def _consent(until: datetime.date = TODAY) -> Consent:
 
 def _made(path: Path, words: Words, *, net: bytes | None = None) -> Path:
     pictures = [np.full((80, 96, 3), 120, np.uint8)] * 3
-    return write(Content(pictures, generate.BOX, Ruler(np.zeros(N_WEIGHTS, np.float32)), net), words, path)
+    return write(Content(pictures, [generate.BOX], Ruler(np.zeros(N_WEIGHTS, np.float32)), net), words, path)
 
 
 def _top(path: Path) -> np.ndarray:
@@ -107,6 +107,15 @@ def test_a_net_that_is_none_is_told_as_the_avatars(tmp_path: Path) -> None:
     with pytest.raises(AvatarError, match="the avatar's own net") as caught:
         FaceRenderer(tmp_path / "x.onnx", made, FaceConfig()).load()
     assert caught.value.code == "incompatible"
+
+
+def test_a_box_for_each_picture_is_kept(tmp_path: Path) -> None:
+    left, top, side = generate.BOX
+    boxes = [(left, top, side), (left + 2, top, side), (left, top - 2, side)]
+    content = Content([np.full((80, 96, 3), 120, np.uint8)] * 3, boxes, Ruler(np.zeros(N_WEIGHTS, np.float32)))
+    assert load_avatar(write(content, Words("a", "net.onnx"), tmp_path / "a.avatar")).boxes.tolist() == [
+        list(box) for box in boxes
+    ]
 
 
 def test_the_same_content_is_the_same_bytes(tmp_path: Path) -> None:
