@@ -133,10 +133,14 @@ class _Follower:
         return faces[0] if faces else followed
 
     def _check_lost(self, picture: Pixels) -> None:
-        if self._lost > LOST_S * FPS:
-            at_s = (len(self._seen) - self._lost + 1) / FPS
-            sentence = f"From {max(at_s, 0.0):.1f} s on there is no face for more than {LOST_S:g} s."
-            raise _Refused(Finding("face-lost", True, sentence, "Stay in the picture.", None), picture, [])
+        if self._lost <= LOST_S * FPS:
+            return
+        if self._face is None:
+            advice = "Film a person from the front, from closer, in good light."
+            raise _Refused(Finding("no-face", True, "No face of a person was found.", advice, None), picture, [])
+        at_s = (len(self._seen) - self._lost + 1) / FPS
+        sentence = f"From {at_s:.1f} s on there is no face for more than {LOST_S:g} s."
+        raise _Refused(Finding("face-lost", True, sentence, "Stay in the picture.", None), picture, [])
 
     def _check_jump(self, picture: Pixels, face: Face, number: int) -> None:
         if self._face is None:

@@ -67,7 +67,7 @@ def test_a_moment_without_a_face_is_bridged() -> None:
 @pytest.mark.parametrize(
     ("faces", "code", "words"),
     [
-        (lambda _: [], "face-lost", "From 0.0 s"),
+        (lambda _: [], "no-face", "No face"),
         (lambda number: [at()] if number < 60 else [], "face-lost", "From 2.4 s"),
         (lambda number: [at(), at(120.0)] if number >= 50 else [at()], "several-faces", "2 faces at 2.0 s"),
         (lambda number: [at(256 + 120 * (number >= 70))], "video-cut", "At 2.8 s"),
