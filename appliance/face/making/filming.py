@@ -23,7 +23,7 @@ from appliance.face.making.own_lips import Lesson, OwnLips
 from appliance.face.making.pack import FPS
 from appliance.face.making.person import Held, Person, Progress, Seen
 from appliance.face.making.portrait import Portrait
-from appliance.face.making.still import BOX, CORNERS, EYES_TO_CHIN, SIZE, Still
+from appliance.face.making.still import BOX, BOX_TOP, CORNERS, EYES_TO_CHIN, MOUTH, SIZE, Still, shown
 from appliance.face.making.track import Track, watch
 from appliance.face.visemes import PARAMETERS
 
@@ -33,9 +33,6 @@ Box = tuple[int, int, int]
 
 _AI_LABEL = "This face was made from a film and is moved by software."
 _LICENCE = "LicenseRef-film"
-_MOUTH = (96.0, 119.0)
-"""Where the middle of the mouth comes to lie in the box."""
-_BOX_TOP = 120
 _SMOOTH_S = 0.12
 """Over which the box follows the face."""
 _SPOKEN = 420
@@ -113,7 +110,7 @@ class _Framing:
         assert track.shown is not None
         height, width = (math.floor(side * self.scale) for side in track.shown.shape[:2])
         mouths = within[:, list(CORNERS), :2].mean(1) * self.scale
-        corners = _smoothed(mouths) - np.array(_MOUTH)
+        corners = _smoothed(mouths) - np.array(MOUTH)
         low, high = corners.min(0), corners.max(0) + BOX
         if low.min() < 0 or high[0] > width or high[1] > height:
             hint = "leave more room around the face"
@@ -121,7 +118,7 @@ class _Framing:
         self.size = min(SIZE, width) // 2 * 2, min(SIZE, height) // 2 * 2
         middle = (low + high) / 2
         left = min(max(round(middle[0] - self.size[0] / 2), 0), width - self.size[0])
-        top = min(max(round(middle[1] - BOX / 2) - _BOX_TOP, 0), height - self.size[1])
+        top = min(max(round(middle[1] - BOX / 2) - BOX_TOP, 0), height - self.size[1])
         self.corner = left, top
         room = np.array(self.size) - BOX
         even = np.clip(np.rint((corners - (left, top)) / 2) * 2, 0, room).astype(int)
@@ -130,16 +127,13 @@ class _Framing:
 
     def points(self, at: int) -> Floats:
         """The face's points in one picture of the film, as it is shown: (468, 3)."""
-        shown = self._points[at] * np.float32(self.scale)
-        shown[:, :2] -= np.array(self.corner, np.float32)
-        return shown
+        points = self._points[at] * np.float32(self.scale)
+        points[:, :2] -= np.array(self.corner, np.float32)
+        return points
 
-    def shown(self, picture: Pixels) -> Pixels:
+    def window(self, picture: Pixels) -> Pixels:
         """A picture of the film as large as it is shown, cut to the window."""
-        scale, (left, top) = self.scale, self.corner
-        matrix = np.array([[scale, 0, scale / 2 - 0.5 - left], [0, scale, scale / 2 - 0.5 - top]])
-        small = picture if scale >= 0.7 else cv2.GaussianBlur(picture, (0, 0), 0.35 / scale)
-        return np.asarray(cv2.warpAffine(small, matrix, self.size, flags=cv2.INTER_CUBIC), np.uint8)
+        return shown(picture, self.scale, self.corner, self.size)
 
 
 class _Taken:
@@ -157,9 +151,9 @@ class _Taken:
 
     def take(self, at: int, picture: Pixels) -> None:
         if at in self._loop:
-            self.loop.append(self._framing.shown(picture))
+            self.loop.append(self._framing.window(picture))
         elif at in self._wanted:
-            self.spoken.append((self._framing.shown(picture), self._framing.points(at)))
+            self.spoken.append((self._framing.window(picture), self._framing.points(at)))
 
 
 def _smoothed(places: Floats) -> NDArray[np.float64]:

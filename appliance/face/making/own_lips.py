@@ -82,7 +82,7 @@ class OwnLips:
             return None
         moved = points.copy()
         moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-        observed = Seen.of(moved, mouth)
+        observed = Lips.of(moved, mouth)
         if observed.gap < _OPEN_PX:
             return None
         params, missed = fit(mouth, observed)
@@ -100,7 +100,7 @@ class OwnLips:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Lips:
     """Where a mouth's edges are seen, in the resting mouth's own coordinates."""
 
     width: float
@@ -125,7 +125,7 @@ class Seen:
         return float((self.lines[2] - self.lines[1]).max())
 
 
-def fit(mouth: Mouth, seen: Seen) -> tuple[Floats, float]:
+def fit(mouth: Mouth, seen: Lips) -> tuple[Floats, float]:
     """The parameters whose lips come nearest to those seen, (8,), and how far they miss them, pixels.
 
     Gauss and Newton's steps with differences for derivatives; what is not seen stays 0.
@@ -148,7 +148,7 @@ def fit(mouth: Mouth, seen: Seen) -> tuple[Floats, float]:
     return params, float(np.abs(lines).mean())
 
 
-def _misses(mouth: Mouth, params: Floats, seen: Seen) -> Line:
+def _misses(mouth: Mouth, params: Floats, seen: Lips) -> Line:
     made = edges(mouth, params)
     lines = (made.outer_top, made.inner_top, made.inner_low, made.outer_low)
     apart = [(line - other)[_COLUMNS] for line, other in zip(lines, seen.lines, strict=True)]

@@ -21,9 +21,9 @@ BOX = 192
 """Side of the face's box, pixels: what the net draws, one to one."""
 EYES_TO_CHIN = 106.0
 """In the box, pixels: the face is as large as those the net was trained on, and a chin that falls stays inside."""
-_MOUTH = (96.0, 119.0)
+MOUTH = (96.0, 119.0)
 """Where the middle of the mouth comes to lie in the box."""
-_BOX_TOP = 120
+BOX_TOP = 120
 """Where the box begins in a picture that the photo fills."""
 
 RIGHT_EYE, LEFT_EYE = (33, 133), (362, 263)
@@ -63,22 +63,28 @@ def cut(photo: Pixels, face: Face) -> Still:
     scale = EYES_TO_CHIN / max(float(np.linalg.norm(flat[CHIN] - between)), 1.0)
     height, width = (math.floor(side * scale) for side in photo.shape[:2])
     mouth = flat[list(CORNERS)].mean(0) * scale
-    left, top = (round(float(at) - within) for at, within in zip(mouth, _MOUTH, strict=True))
+    left, top = (round(float(at) - within) for at, within in zip(mouth, MOUTH, strict=True))
     if left < 0 or top < 0 or left + BOX > width or top + BOX > height:
         raise MediaError("the photo ends too close to the face", code="face-cut-off", hint="take one with more around")
     size_w, size_h = (min(SIZE, side) // 2 * 2 for side in (width, height))
     # The window keeps the box where a presenter's is, as far as the photo reaches; box and window differ by even steps.
     x = min(max(left - (SIZE - BOX) // 2, 0), width - size_w)
-    y = min(max(top - _BOX_TOP, 0), height - size_h)
+    y = min(max(top - BOX_TOP, 0), height - size_h)
     x, y = _evenly(left, x, width - size_w), _evenly(top, y, height - size_h)
-    offset = np.array([x, y], np.float64)
-    # Pixel centres: the middle of photo pixel p lies at (p + 0.5) * scale - 0.5 of the picture.
-    matrix = np.array([[scale, 0, scale / 2 - 0.5 - x], [0, scale, scale / 2 - 0.5 - y]])
-    small = photo if scale >= 0.7 else cv2.GaussianBlur(photo, (0, 0), 0.35 / scale)
-    picture = cv2.warpAffine(small, matrix, (size_w, size_h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    picture = shown(photo, scale, (x, y), (size_w, size_h))
     points = face.points * np.float32(scale)
-    points[:, :2] -= offset.astype(np.float32)
-    return Still(np.asarray(picture, np.uint8), points, (left - x, top - y, BOX), scale)
+    points[:, :2] -= (x, y)
+    return Still(picture, points, (left - x, top - y, BOX), scale)
+
+
+def shown(picture: Pixels, scale: float, corner: tuple[int, int], size: tuple[int, int]) -> Pixels:
+    """A window, (width, height), of a picture scaled as a whole; corner is where the window begins in that."""
+    # Pixel centres: the middle of a picture's pixel p lies at (p + 0.5) * scale - 0.5 of the scaled one.
+    left, top = corner
+    matrix = np.array([[scale, 0, scale / 2 - 0.5 - left], [0, scale, scale / 2 - 0.5 - top]])
+    small = picture if scale >= 0.7 else cv2.GaussianBlur(picture, (0, 0), 0.35 / scale)
+    window = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(window, np.uint8)
 
 
 def _evenly(edge: int, start: int, last: int) -> int:

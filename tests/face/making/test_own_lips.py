@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from appliance.face.making.mouth import edges, measure
-from appliance.face.making.own_lips import OwnLips, Seen, fit
+from appliance.face.making.own_lips import Lips, OwnLips, fit
 from appliance.face.making.still import Still
 from appliance.face.visemes import PARAMETERS
 from tests.face.making.conftest import Pixels, laid_points
@@ -28,7 +28,7 @@ def test_lips_that_parameters_made_give_the_parameters(still: Still, told: dict[
     for name, value in told.items():
         params[PARAMETERS.index(name)] = value
     made = edges(mouth, params)
-    found, missed = fit(mouth, Seen(made.width, (made.outer_top, made.inner_top, made.inner_low, made.outer_low)))
+    found, missed = fit(mouth, Lips(made.width, (made.outer_top, made.inner_top, made.inner_low, made.outer_low)))
     assert missed < 0.4
     assert np.abs(found - params).max() < 0.15
 
