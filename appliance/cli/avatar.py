@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "key": "the fingerprint of the key by which this box signs what it makes and exports",
         "remove": "remove an installed one",
         "train": "train the face net from nothing, on two cores, with its avatar, curve and figures",
-        "create": "make one from a photo and install it",
+        "create": "make one from a photo or a film and install it",
     }
     parsers = {name: actions.add_parser(name, help=text, description=f"{text}.") for name, text in one.items()}
     for name in ("info", "preview", "export"):
@@ -104,9 +104,7 @@ def _info(args: argparse.Namespace) -> tuple[Any, str]:
         "signed_by": avatar.signer,
     }
     shown = {key: value for key, value in told.items() if key != "files"}
-    shown["signed_by"] = (
-        f"{avatar.signer}{' (this box)' * (avatar.signer == signing.own())}" if avatar.signer else "nobody"
-    )
+    shown["signed_by"] = (avatar.signer or "nobody") + " (this box)" * signing.is_own(avatar.signer)
     shown["clips"] = ", ".join(clip.name for clip in avatar.card.clips) or "one loop"
     return told, "\n".join(f"{key:<12} {value}" for key, value in shown.items())
 

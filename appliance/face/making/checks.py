@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 Line = NDArray[np.float64]
 
 _PHOTO_MIN_PX = 96
-_SECOND = 0.4
+SECOND = 0.4
 """Another face so large beside the first is a second person, not somebody behind."""
 _ENLARGED_MAX, _ENLARGED = 3.2, 1.9
 """How often a face may be enlarged for the box, and from where on it looks soft."""
@@ -111,7 +111,7 @@ def examine(photo: Pixels, faces: Sequence[Face]) -> Examination:
             "no-face", "No face of a person was found.", "Take a photo from the front, in good light."
         )
     face = faces[0]
-    if len(faces) > 1 and faces[1].box[2] > _SECOND * face.box[2]:
+    if len(faces) > 1 and faces[1].box[2] > SECOND * face.box[2]:
         sentence = f"There are {len(faces)} faces."
         return Examination.refused("several-faces", sentence, "Cut the photo to one person.", faces[1].box)
     try:

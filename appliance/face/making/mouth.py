@@ -133,11 +133,15 @@ def measure(points: Floats) -> Mouth:
     )
 
 
+def over(edge: Line, centre: float, halves: tuple[float, float]) -> Line:
+    """An edge's points over AT: (81,)."""
+    x = edge[:, 0] - centre
+    return np.asarray(np.interp(AT, np.where(x < 0, x / halves[0], x / halves[1]), edge[:, 1]), np.float64)
+
+
 def _line(edge: Line, centre: float, halves: tuple[float, float]) -> Line:
     """An edge's points over AT, without corners where they are joined."""
-    x = edge[:, 0] - centre
-    at = np.where(x < 0, x / halves[0], x / halves[1])
-    y = np.interp(AT, at, edge[:, 1])
+    y = over(edge, centre, halves)
     padded = np.concatenate([2 * y[0] - y[5:0:-1], y, 2 * y[-1] - y[-2:-7:-1]])
     bell = np.exp(-((np.arange(-5, 6) / 2.5) ** 2))
     return np.asarray(np.convolve(padded, bell / bell.sum(), "valid"), np.float64)

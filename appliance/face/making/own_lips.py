@@ -20,6 +20,7 @@ from appliance.face.making.mouth import (
     edges,
     local,
     measure,
+    over,
 )
 from appliance.face.making.pack import feathered
 from appliance.face.making.rest import STABLE
@@ -114,7 +115,7 @@ class Lips:
         here = local(points, mouth.middle, mouth.tilt)
         right, left = (here[at, 0] - mouth.centre for at in CORNERS)
         lines = [
-            _over(here[list(edge)], mouth.centre, (-right, left))
+            over(here[list(edge)], mouth.centre, (-right, left))
             for edge in (UPPER_OUTER, UPPER_INNER, LOWER_INNER, LOWER_OUTER)
         ]
         return cls((left - right) / sum(mouth.halves), (lines[0], lines[1], lines[2], lines[3]))
@@ -153,11 +154,6 @@ def _misses(mouth: Mouth, params: Floats, seen: Lips) -> Line:
     lines = (made.outer_top, made.inner_top, made.inner_low, made.outer_low)
     apart = [(line - other)[_COLUMNS] for line, other in zip(lines, seen.lines, strict=True)]
     return np.concatenate([*apart, [_WIDTH_WEIGHT * (made.width - seen.width)]])
-
-
-def _over(edge: Line, centre: float, halves: tuple[float, float]) -> Line:
-    x = edge[:, 0] - centre
-    return np.asarray(np.interp(AT, np.where(x < 0, x / halves[0], x / halves[1]), edge[:, 1]), np.float64)
 
 
 def _laid(points: Floats, still: Still) -> tuple[Line, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.face.making.checks import Examination, Finding, examine
+from appliance.face.making.checks import SECOND, Examination, Finding, examine
 from appliance.face.making.landmarks import Face, FaceFinder
 from appliance.face.making.pack import FPS
 
@@ -27,7 +27,6 @@ _EXAMINED = 12
 """Pictures that are examined as a photo is, spread over the film."""
 _JUMP, _GROWTH = 0.35, 1.3
 """How far a face may go from one picture to the next, of its width, and how much it may grow: more is a cut."""
-_SECOND = 0.4
 _PASSING = frozenset({"mouth-open", "eyes-closed"})
 """What a person who speaks and blinks does."""
 _OFTEN = 0.5
@@ -125,7 +124,7 @@ class _Follower:
 
     def _look(self, picture: Pixels, number: int, followed: Face | None) -> Face | None:
         faces = self._finder.find(picture)
-        if len(faces) > 1 and faces[1].box[2] > _SECOND * faces[0].box[2]:
+        if len(faces) > 1 and faces[1].box[2] > SECOND * faces[0].box[2]:
             sentence = f"There are {len(faces)} faces at {number / FPS:.1f} s."
             raise _Refused(
                 Finding("several-faces", True, sentence, "Film one person alone.", faces[1].box), picture, faces
