@@ -273,6 +273,29 @@ def test_other_build_arguments_make_another_wheel(install: SimpleNamespace, monk
     assert install.places.cmake_args().endswith("-DGGML_CUDA=ON")
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="Intel's AMX is an x86-64 matter")
+def test_the_whole_tile_configuration_reaches_the_processor(tmp_path: Path) -> None:
+    """GCC 12 drops what it does not know to be read; the first matrix product on AMX then is a fault."""
+    source = tmp_path / "tiles.c"
+    source.write_text(
+        "#include <immintrin.h>\n"
+        "void tiles(void) {\n"
+        "    struct { unsigned char palette, start, none[14]; unsigned short columns[16]; unsigned char rows[16]; } c = {1};\n"
+        "    c.columns[7] = 12345;\n"
+        "    _tile_loadconfig(&c);\n"
+        "}\n"
+    )
+    header = ROOT / "scripts" / "install" / "llama_simd.h"
+    command = ["gcc", "-O3", "-march=sapphirerapids", "-include", str(header), "-dM", "-E", str(source)]
+    macros = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "__AMX_TILE__" in macros
+    assert "__AVX512FP16__" not in macros
+    command = ["gcc", "-O3", "-march=sapphirerapids", "-include", str(header), "-S", "-o", "-", str(source)]
+    assembly = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "ldtilecfg" in assembly
+    assert "$12345" in assembly
+
+
 @pytest.mark.parametrize(("version", "taken"), [("1.13.9", True), ("1.12.5", False), ("11.13.5", False)])
 def test_a_livekit_server_on_path_serves_if_its_minor_version_is_ours(
     install: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool

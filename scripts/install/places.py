@@ -91,12 +91,13 @@ def cmake_args() -> str:
 
 
 def wheel_folder() -> Path:
-    """Where the wheel of llama-cpp-python for this version, processor and set of arguments is kept."""
+    """Where the wheel of llama-cpp-python for this version, processor, arguments and own settings is kept."""
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
     about = sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
     arguments = cmake_args().replace(str(ROOT), "")
-    key = "\n".join([llama_lock()[0], arguments, *about, sys.platform, os.uname().machine])
+    own = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("llama.cmake", "llama_simd.h")]
+    key = "\n".join([llama_lock()[0], arguments, *own, *about, sys.platform, os.uname().machine])
     return cache() / "wheels" / f"llama-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
