@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from appliance import codec
 from appliance.errors import ConfigurationError
 
 DEFAULT_FILE = Path(__file__).with_name("default.toml")
@@ -145,6 +146,8 @@ class FaceConfig:
     """Video frames a second."""
     bitrate_kbps: int = 1200
     """Cap of the published video."""
+    video_codec: codec.Setting = "auto"
+    """vp8, which every browser decodes; h264, which takes half the CPU time; auto: h264 for who asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +316,14 @@ def _checked(key: str, value: object, wanted: object) -> object:
             and all(isinstance(item, str) for item in typing.cast("list[object]", items))
         ):
             return tuple(typing.cast("list[str]", items))
+    elif typing.get_origin(wanted) is typing.Literal:
+        if value in typing.get_args(wanted):
+            return value
     elif isinstance(wanted, type) and type(value) is wanted:
         return value
     name = "a list of strings" if wanted == tuple[str, ...] else getattr(wanted, "__name__", str(wanted))
+    if typing.get_origin(wanted) is typing.Literal:
+        name = "one of " + ", ".join(typing.get_args(wanted))
     raise ConfigurationError(f"{key} must be {name}, not {value!r}", code="wrong-type")
 
 

@@ -223,11 +223,12 @@ class Daemon:
         """Whether somebody waits for a place; asked from any thread."""
         return self.admission.waiting(self._clock()) > 0
 
-    async def invite(self, ticket: Ticket | None = None) -> Invitation:
+    async def invite(self, ticket: Ticket | None = None, *, decodes: str = "") -> Invitation:
         """A room of one's own and the token to it, for one more visitor.
 
         Args:
             ticket: keeps the place in the queue that an earlier NoPlace told.
+            decodes: video codecs that the visitor's client decodes, as `codec.known` gives them.
         Raises:
             NoPlace: codes busy, queue-full and starting.
             RoomError: livekit-server did not create the room.
@@ -251,7 +252,7 @@ class Daemon:
             tokens_issued.labels("failed").inc()
             raise
         tokens_issued.labels("issued").inc()
-        return self._rooms.invite(room, ttl_s=session.token_ttl_s)
+        return self._rooms.invite(room, ttl_s=session.token_ttl_s, decodes=decodes)
 
     def _admission(self, measured: Capacity | None) -> Admission:
         session, fps = self.config.session, self.config.face.fps

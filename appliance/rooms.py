@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import aiohttp
 from livekit import api
 
+from appliance.codec import DECODES_ATTRIBUTE
 from appliance.errors import RoomError
 from appliance.sfu import Sfu
 
@@ -75,8 +76,12 @@ class Rooms:
             except (api.TwirpError, aiohttp.ClientError, TimeoutError) as error:
                 logger.debug("room could not be deleted", extra={"error": type(error).__name__})
 
-    def invite(self, room: str, *, ttl_s: int) -> Invitation:
-        """Sign a token: one room, one random identity, a microphone to publish, text to send, and nothing else."""
+    def invite(self, room: str, *, ttl_s: int, decodes: str = "") -> Invitation:
+        """Sign a token: one room, one random identity, a microphone to publish, text to send, and nothing else.
+
+        Args:
+            decodes: video codecs that the visitor's client says it decodes, as `codec.known` gives them.
+        """
         grants = api.VideoGrants(
             room_join=True,
             room=room,
@@ -92,6 +97,8 @@ class Rooms:
             .with_ttl(datetime.timedelta(seconds=ttl_s))
             .with_grants(grants)
         )
+        if decodes:
+            token = token.with_attributes({DECODES_ATTRIBUTE: decodes})
         return Invitation(self._sfu.url, token.to_jwt())
 
     def _client(self) -> api.LiveKitAPI:

@@ -16,6 +16,7 @@ from livekit.agents.voice import events, room_io
 
 from appliance.agent import Host
 from appliance.clock import monotonic
+from appliance.codec import chosen
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
 from appliance.ears.endpointer import Delays, Endpointer
@@ -207,7 +208,8 @@ class Session:
         face = factory.create_avatar(config.face)
         delays = Delays(config.session.endpoint_sure_delay_s, config.session.endpoint_unsure_delay_s)
         endpointer = Endpointer(mind.finished if isinstance(mind, LlamaLLM) else None, delays)
-        options = PublishOptions(config.face.fps, config.face.bitrate_kbps)
+        video_codec = chosen(config.face.video_codec, visitor.attributes)
+        options = PublishOptions(config.face.fps, config.face.bitrate_kbps, video_codec)
         publisher = Publisher(self._room, face, options, self._visit.crowd.step)
         session: AgentSession[None] = AgentSession(
             stt=ears,

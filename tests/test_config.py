@@ -96,6 +96,7 @@ def test_an_unknown_key_that_resembles_none_lists_them() -> None:
         ("[ears]\nprovider = []\n", "ears.provider must be a list of strings"),
         ("[ears]\nprovider = [1]\n", "ears.provider must be a list of strings"),
         ("server = 1\n", "server is a section"),
+        ("[face]\nvideo_codec = 'av1'\n", "face.video_codec must be one of auto, vp8, h264, not 'av1'"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, text: str, said: str) -> None:

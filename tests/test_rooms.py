@@ -42,6 +42,18 @@ def test_every_visitor_has_an_identity_of_their_own(sfu: Sfu) -> None:
     assert len(identities) == 2
 
 
+def test_a_token_tells_what_its_client_decodes(sfu: Sfu) -> None:
+    rooms = Rooms(sfu, agent_name="a")
+    told, untold = (
+        jwt.decode(
+            rooms.invite("room", ttl_s=120, decodes=decodes).participant_token, options={"verify_signature": False}
+        )
+        for decodes in ("vp8,h264", "")
+    )
+    assert told["attributes"] == {"appliance.decodes": "vp8,h264"}
+    assert not untold.get("attributes")
+
+
 async def test_a_server_that_is_gone_is_a_room_error(sfu: Sfu) -> None:
     rooms = Rooms(sfu, agent_name="a")
     with pytest.raises(RoomError) as refused:

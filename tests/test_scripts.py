@@ -280,7 +280,7 @@ def test_the_whole_tile_configuration_reaches_the_processor(tmp_path: Path) -> N
     source.write_text(
         "#include <immintrin.h>\n"
         "void tiles(void) {\n"
-        "    struct { unsigned char palette, start, none[14]; unsigned short columns[16]; unsigned char rows[16]; } c = {1};\n"
+        "    struct { unsigned char palette, none[15]; unsigned short columns[16]; unsigned char rows[16]; } c = {1};\n"
         "    c.columns[7] = 12345;\n"
         "    _tile_loadconfig(&c);\n"
         "}\n"

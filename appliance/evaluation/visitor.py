@@ -16,6 +16,7 @@ from livekit.rtc.data_stream import StreamError
 
 from appliance import webrtc
 from appliance.clock import Clock, monotonic
+from appliance.codec import DECODES_ATTRIBUTE
 from appliance.errors import RoomError
 from appliance.evaluation.microphone import Microphone, Recording, Surroundings
 from appliance.evaluation.picture import cells_of
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 _JOIN_S = 15.0
 _CHAT = "lk.chat"
 _FRAME_MS = 10
+_WISH = {"participant_attributes": {DECODES_ATTRIBUTE: "vp8,h264"}}
+"""What the page sends, in a browser that decodes both."""
 _NO_PICTURE = np.zeros((1, 1), np.uint8)
 
 
@@ -160,7 +163,7 @@ class Visitor:
     async def _invitation(self) -> tuple[str, str]:
         try:
             async with httpx2.AsyncClient(trust_env=False, timeout=_JOIN_S) as client:
-                response = await client.post(self._token_url, json={})
+                response = await client.post(self._token_url, json=_WISH)
                 response.raise_for_status()
                 answer = response.json()
             return answer["server_url"], answer["participant_token"]

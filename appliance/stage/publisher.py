@@ -13,6 +13,7 @@ from livekit import rtc
 from livekit.agents import AgentSession
 from livekit.agents.voice import io
 
+from appliance.codec import VideoCodec
 from appliance.errors import RoomError
 from appliance.ladder import FULL, Step
 from appliance.metrics import frames_published
@@ -42,6 +43,7 @@ _AUDIO_BITRATE = 96_000
 VIDEO_ATTRIBUTE = "appliance.video"
 """Tells how the visitor is served: pictures a second, or still."""
 _STREAM = "avatar"
+_CODECS = {VideoCodec.VP8: rtc.VideoCodec.VP8, VideoCodec.H264: rtc.VideoCodec.H264}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class PublishOptions:
     """Video frames a second."""
     bitrate_kbps: int = 1200
     """Cap of the video."""
+    codec: VideoCodec = VideoCodec.VP8
+    """What the video is coded in."""
 
 
 class Publisher:
@@ -145,7 +149,7 @@ class Publisher:
         return rtc.TrackPublishOptions(
             source=rtc.TrackSource.SOURCE_CAMERA,
             simulcast=False,
-            video_codec=rtc.VideoCodec.VP8,
+            video_codec=_CODECS[self._options.codec],
             video_encoding=encoding,
             stream=_STREAM,
         )

@@ -37,7 +37,7 @@ class FakeRooms:
             raise RoomError("livekit-server did not create the room", code="not-created")
         self.created.append(room)
 
-    def invite(self, room: str, *, ttl_s: int) -> Invitation:
+    def invite(self, room: str, *, ttl_s: int, decodes: str = "") -> Invitation:
         return Invitation("ws://127.0.0.1:7880", f"token to {room}")
 
 

@@ -81,6 +81,24 @@ async def test_a_visitor_without_a_ticket_has_just_come(
     assert daemon.tickets == [None]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "decodes"),
+    [
+        ({"appliance.decodes": "vp8,h264"}, "vp8,h264"),
+        ({"appliance.decodes": " H264 , av1,<script>", "admin": "yes"}, "h264"),
+        ({"appliance.decodes": 7}, ""),
+        ({}, ""),
+        ("h264", ""),
+    ],
+)
+async def test_of_a_clients_attributes_only_the_codecs_count(
+    client: httpx2.AsyncClient, daemon: FakeDaemon, attributes: object, decodes: str
+) -> None:
+    response = await client.post("/api/token", json={"participant_attributes": attributes})
+    assert response.status_code == 200
+    assert daemon.decodes == [decodes]
+
+
 async def test_a_box_that_starts_says_so(client: httpx2.AsyncClient, daemon: FakeDaemon) -> None:
     daemon.refusal = NoPlace("the box is starting", code="starting", retry_after_s=2)
     response = await client.post("/api/token")

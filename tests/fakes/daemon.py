@@ -24,9 +24,11 @@ class FakeDaemon:
         self.refusal: Exception | None = None
         self.invited = 0
         self.tickets: list[Ticket | None] = []
+        self.decodes: list[str] = []
 
-    async def invite(self, ticket: Ticket | None = None) -> Invitation:
+    async def invite(self, ticket: Ticket | None = None, *, decodes: str = "") -> Invitation:
         self.tickets.append(ticket)
+        self.decodes.append(decodes)
         if self.refusal is not None:
             raise self.refusal
         self.invited += 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ PIXELS = """() => {
     context.drawImage(video, 0, 0, 64, 64);
     return Array.from(context.getImageData(0, 0, 64, 64).data);
 }"""
+SHOWN = "document.querySelector('[data-testid=face] video').getVideoPlaybackQuality().totalVideoFrames"
 LOUDNESS = """async () => {
     const element = [...document.querySelectorAll('audio, video')].find(
         (one) => one.srcObject && one.srcObject.getAudioTracks().length);
@@ -64,6 +66,29 @@ LOUDNESS = """async () => {
 }"""
 
 
+CONNECTIONS = """
+    window.connections = [];
+    const Connection = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Connection {
+        constructor(...settings) { super(...settings); window.connections.push(this); }
+    };
+"""
+ONLY_VP8 = """
+    const all = RTCRtpReceiver.getCapabilities('video');
+    RTCRtpReceiver.getCapabilities = () => ({ ...all, codecs: all.codecs.filter((c) => c.mimeType === 'video/VP8') });
+"""
+CODEC = """async () => {
+    for (const connection of window.connections) {
+        const stats = [...(await connection.getStats()).values()];
+        const video = stats.find((one) => one.type === 'inbound-rtp' && one.kind === 'video' && one.framesDecoded > 25);
+        if (video) return stats.find((one) => one.id === video.codecId).mimeType;
+    }
+    return null;
+}"""
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
 @pytest.fixture
 def chromium() -> str:
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -81,8 +106,9 @@ def question(models: Path) -> Recording:
 
 
 @pytest.fixture
-async def page(chromium: str, question: Recording, tmp_path: Path) -> AsyncIterator[Page]:
-    """The page of a fresh box; the browser's microphone speaks `question` after the greeting."""
+async def open_page(chromium: str, question: Recording, tmp_path: Path) -> AsyncIterator[OpenPage]:
+    """Opens the page of a fresh box, with a script run before its own; the microphone speaks `question` after the
+    greeting."""
     microphone = tmp_path / "microphone.wav"
     with wave.open(str(microphone), "wb") as out:
         out.setnchannels(1)
@@ -97,10 +123,15 @@ async def page(chromium: str, question: Recording, tmp_path: Path) -> AsyncItera
         async_playwright() as playwright,
     ):
         browser = await playwright.chromium.launch(executable_path=chromium, args=flags)
-        context = await browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["microphone"])
-        page = await context.new_page()
-        await page.goto(box.url)
-        yield page
+
+        async def open_page(script: str = "") -> Page:
+            context = await browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["microphone"])
+            await context.add_init_script(script)
+            page = await context.new_page()
+            await page.goto(box.url)
+            return page
+
+        yield open_page
         await browser.close()
 
 
@@ -108,15 +139,16 @@ def words(text: str) -> set[str]:
     return set(re.findall(r"[a-z]+", text.lower()))
 
 
-async def test_a_visitor_speaks_and_is_answered(page: Page, question: Recording) -> None:
+async def test_a_visitor_speaks_and_is_answered(open_page: OpenPage, question: Recording) -> None:
+    page = await open_page()
     await page.get_by_test_id("start").click(timeout=30_000)
     await page.wait_for_function(f"() => ({PIXELS})() !== null", timeout=30_000)
 
     before = np.array(await page.evaluate(PIXELS))
     assert before.std() > 10, "a face, not an empty picture"
     await page.wait_for_function(
-        "(n) => document.querySelector('[data-testid=face] video').getVideoPlaybackQuality().totalVideoFrames > n",
-        arg=50,
+        f"(n) => {SHOWN} > n",
+        arg=50 + await page.evaluate(SHOWN),
         timeout=30_000,
     )
     moved = np.abs(np.array(await page.evaluate(PIXELS)) - before)
@@ -140,7 +172,8 @@ async def test_a_visitor_speaks_and_is_answered(page: Page, question: Recording)
     assert len(words(entry.answer) & shown) >= 0.9 * len(words(entry.answer)), "the answer is captioned"
 
 
-async def test_a_visitor_types_and_ends(page: Page) -> None:
+async def test_a_visitor_types_and_ends(open_page: OpenPage) -> None:
+    page = await open_page()
     await page.get_by_test_id("start").click(timeout=30_000)
     await page.wait_for_function(
         "() => document.querySelector('[data-testid=state]')?.dataset.state === 'listening'", timeout=60_000
@@ -156,3 +189,15 @@ async def test_a_visitor_types_and_ends(page: Page) -> None:
     )
     await page.get_by_test_id("end").click()
     await page.get_by_test_id("thanks").wait_for(timeout=10_000)
+
+
+async def test_the_face_comes_in_the_cheapest_codec_that_the_browser_has(open_page: OpenPage) -> None:
+    for script, codec in ((CONNECTIONS, "video/H264"), (CONNECTIONS + ONLY_VP8, "video/VP8")):
+        page = await open_page(script)
+        await page.get_by_test_id("start").click(timeout=30_000)
+        async with asyncio.timeout(30):
+            while (received := await page.evaluate(CODEC)) is None:
+                await asyncio.sleep(0.2)
+        assert received == codec
+        assert np.array(await page.evaluate(PIXELS)).std() > 10, "a face, not an empty picture"
+        await page.close()

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.clock import monotonic
+from appliance.codec import DECODES_ATTRIBUTE, VideoCodec, chosen
 from appliance.config import Config, FaceConfig
 from appliance.context import Context, Engines
 from appliance.engine import SessionId
@@ -193,6 +194,8 @@ class _Publishing:
 
 async def _publish(of: _Publishing, speech: Sequence[Pcm16], samples: Samples) -> None:
     plan = of.plan
+    video_codec = chosen(of.config.video_codec, {DECODES_ATTRIBUTE: VideoCodec.H264})
+    options = PublishOptions(of.config.fps, of.config.bitrate_kbps, video_codec)
     face = ProviderFactory(of.context).create_avatar(of.config)
     try:
         await of.context.engines.ready()
@@ -200,7 +203,7 @@ async def _publish(of: _Publishing, speech: Sequence[Pcm16], samples: Samples) -
         utterance = _utterance(speech, plan.speech_s)
         bare = await core_share(plan.idle_s)
         of.progress("starting a livekit-server")
-        async with stage(face, PublishOptions(of.config.fps, of.config.bitrate_kbps)) as publisher:
+        async with stage(face, options) as publisher:
             for number in range(plan.runs):
                 of.progress(f"speaking in real time, {number + 1} of {plan.runs}")
                 samples.core_share_silent.append(await core_share(plan.idle_s) - bare)

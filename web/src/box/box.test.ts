@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { decodes } from "./decodes";
 import { readPersona, UNNAMED } from "./persona";
 import { readReadiness } from "./readiness";
 import { NoPlace, readPlace, readQueue, refusal } from "./token";
@@ -109,6 +110,26 @@ describe("readReadiness", () => {
   it("takes an answer of something else for a box that is gone", () => {
     expect(readReadiness(404, { detail: "Not Found" })).toEqual({ kind: "gone" });
     expect(readReadiness(503, null)).toEqual({ kind: "gone" });
+  });
+});
+
+describe("decodes", () => {
+  const vp8 = { mimeType: "video/VP8", clockRate: 90_000 };
+  const h264 = (profile: string) => ({
+    mimeType: "video/H264",
+    clockRate: 90_000,
+    sdpFmtpLine: `level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=${profile}`,
+  });
+
+  it("asks for H.264 where the browser decodes the profile that the box sends", () => {
+    expect(decodes([vp8, h264("640032"), h264("42e01f")], "Chrome/150")).toBe("vp8,h264");
+    expect(decodes([vp8, h264("640032")], "Chrome/150")).toBe("vp8");
+    expect(decodes([vp8, { mimeType: "video/H264", clockRate: 90_000 }], "Chrome/150")).toBe("vp8");
+    expect(decodes([], "Chrome/150")).toBe("vp8");
+  });
+
+  it("asks for none in Firefox, to which LiveKit does not send it", () => {
+    expect(decodes([vp8, h264("42e01f")], "Gecko/20100101 Firefox/150.0")).toBe("vp8");
   });
 });
 

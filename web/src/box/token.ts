@@ -1,7 +1,8 @@
-/** Ask the box for a place: in goes a ticket, if we have one; out comes a token for one room, or why there is none. */
+/** Ask the box for a place: in goes what we decode, and a ticket if we have one; out comes a token for one room, or why there is none. */
 
 import { retryAfterMs } from "../conversation/backoff";
 import type { BoxFailure } from "../failures/failure";
+import { thisBrowserDecodes } from "./decodes";
 
 export interface Place {
   /** WebSocket address of the LiveKit server. */
@@ -47,12 +48,13 @@ const ANSWER_WITHIN_MS = 8000;
  * @throws NoPlace when the box is busy, starting, gone, or answers what cannot be used
  */
 export async function requestPlace(signal: AbortSignal, ticket: string | null = null): Promise<Place> {
+  const attributes = { "appliance.decodes": thisBrowserDecodes() };
   let response: Response;
   try {
     response = await fetch("/api/token", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(ticket === null ? {} : { ticket }),
+      body: JSON.stringify({ ...(ticket === null ? {} : { ticket }), participant_attributes: attributes }),
       cache: "no-store",
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
     });
