@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Every question one after the other, several times: the medians, beside what the project promises of two cores.
+
+    .venv/bin/python benchmarks/table.py --recordings FOLDER --sounds FOLDER
+
+Takes two hours; nothing else may run meanwhile, not even an editor. What was measured stands in `--out` after each run;
+`--resume` goes on there. Ctrl-C stops it. The exit status is 1 where a promise is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One figure that is promised."""
+
+    path: str
+    """Where it stands in the question's JSON: keys, with | between."""
+    limit: float
+    at_least: bool = False
+    """Else at most."""
+
+    def of(self, figures: dict[str, Any]) -> float | None:
+        """The figure; None where it was not measured."""
+        value: Any = figures
+        for key in self.path.split("|"):
+            value = value.get(key) if isinstance(value, dict) else None
+        return float(value) if isinstance(value, int | float) else None
+
+    def kept(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+QUESTIONS: dict[str, tuple[list[str], list[Bound]]] = {
+    "stt": (["--quick"], [Bound("ratio", 0.35), Bound("wer|worse", 0.003)]),
+    "llm": (
+        ["--quick"],
+        [
+            Bound("first_token_ms|p50", 150),
+            Bound("batch_gain_16", 1.6, at_least=True),
+            Bound("prefix_reuse", 0.95, at_least=True),
+            Bound("cancel_ms|p95", 250),
+        ],
+    ),
+    "tts": (["--quick"], [Bound("first_audio_ms|p50", 80), Bound("samples_differing", 0)]),
+    "face": (["--quick"], [Bound("ms_per_frame", 10), Bound("core_share_speaking", 0.4)]),
+    "conversation": (
+        ["--turns", "30", "--pauses", "12", "--spoken"],
+        [
+            Bound("mouth_to_ear_ms|p50", 800),
+            Bound("mouth_to_ear_ms|p95", 1400),
+            Bound("ratio|mouth_to_ear_p50", 0.45),
+            Bound("known_question_ms|p50", 650),
+            Bound("heard_in_pause|0.6", 0.05),
+            Bound("heard_in_pause|1.0", 0.30),
+            Bound("av_offset_ms|p95_abs", 45),
+        ],
+    ),
+    "interruption": ([], [Bound("silence_ms|p95", 250), Bound("closed_mouth_ms|p95", 350)]),
+    "capacity": (
+        ["--visitors-max", "10"],
+        [
+            Bound("speaking", 3, at_least=True),
+            Bound("connected", 10, at_least=True),
+            Bound("refusal_ms", 100),
+            Bound("errors", 0),
+            Bound("isolation_leaks", 0),
+        ],
+    ),
+    "churn": ([], [Bound("mib_per_visit", 0.3), Bound("threads_delta", 0), Bound("descriptors_delta", 0)]),
+    "sync": ([], [Bound("offset_ms|p95_abs", 45), Bound("drift_ms", 5)]),
+}
+ONCE = ("sync",)
+"""Half an hour is many answers."""
+
+
+def runs(name: str, number: int, options: argparse.Namespace) -> dict[str, Any] | None:
+    """One run; None where the question could not be measured, which is told."""
+    arguments = list(QUESTIONS[name][0])
+    if options.recordings and name in ("stt", "conversation"):
+        arguments += ["--clips" if name == "stt" else "--questions", str(options.recordings)]
+    if options.sounds and name == "interruption":
+        arguments += ["--sounds", str(options.sounds)]
+    if name == "conversation" and number == 0:
+        arguments += ["--baseline", "stock"]
+    command = [sys.executable, "-m", "appliance", "bench", name, *arguments, "--save", str(RESULTS), "--json"]
+    started_s = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    took = f"{time.monotonic() - started_s:.0f} s"
+    if done.returncode != 0 or not done.stdout.strip():
+        print(f"{name}, run {number + 1}: failed with status {done.returncode} after {took}", flush=True)
+        return None
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if name == "stt":
+        figures["wer"]["worse"] = figures["wer"]["ours"] - figures["wer"]["stock"]
+    print(f"{name}, run {number + 1} of {count(name, options.runs)}: {took}", flush=True)
+    return figures
+
+
+def count(name: str, wanted: int) -> int:
+    return 1 if name in ONCE else wanted
+
+
+def rows(measured: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str, str, bool]]:
+    """Figure, its median with all its values, its bound, and whether it is kept."""
+    for name, (_, bounds) in QUESTIONS.items():
+        for bound in bounds:
+            values = [value for run in measured.get(name, []) if (value := bound.of(run)) is not None]
+            if not values:
+                continue
+            median = statistics.median(values)
+            every = " / ".join(f"{value:g}" for value in values)
+            limit = f"at {'least' if bound.at_least else 'most'} {bound.limit:g}"
+            kept = bound.kept(abs(median) if bound.path == "drift_ms" else median)
+            yield f"{name} {bound.path.replace('|', ' ')}", f"{median:g} ({every})", limit, kept
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 1 where a promise is not kept or a question could not be measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)} (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="of each; sync is measured once (default: 3)")
+    parser.add_argument("--recordings", type=Path, help="a folder of spoken questions with references.tsv")
+    parser.add_argument("--sounds", type=Path, help="a folder of noises, and of rooms' responses named rir*")
+    parser.add_argument("--out", type=Path, default=RESULTS / "table.json", help="(default: %(default)s)")
+    parser.add_argument("--resume", action="store_true", help="keep what stands there, and measure the rest")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.questions) - set(QUESTIONS)):
+        parser.error(f"there is no question {', '.join(unknown)}")
+    measured: dict[str, list[dict[str, Any]]] = json.loads(options.out.read_text()) if options.resume else {}
+    missing = 0
+    try:
+        for name in options.questions or QUESTIONS:
+            done = measured.setdefault(name, [])
+            for number in range(len(done), count(name, options.runs)):
+                if (figures := runs(name, number, options)) is None:
+                    missing += 1
+                    continue
+                done.append(figures)
+                options.out.write_text(json.dumps(measured, indent=1) + "\n")
+    except KeyboardInterrupt:
+        print("stopped: --resume goes on", file=sys.stderr)
+    table = list(rows(measured))
+    for figure, values, limit, kept in table:
+        print(f"{'  ' if kept else '! '}{figure:38} {values:44} {limit}")
+    return int(missing > 0 or not all(kept for *_, kept in table))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
