@@ -1,4 +1,4 @@
-/** Ask the box for a place: in goes what we decode, and a ticket if we have one; out comes a token for one room, or why there is none. */
+/** Ask the box for a place: in go what we decode and our ticket, if any; out comes a token for one room, or why there is none. */
 
 import { retryAfterMs } from "../conversation/backoff";
 import type { BoxFailure } from "../failures/failure";
