@@ -33,6 +33,8 @@ class Bound:
     limit: float
     at_least: bool = False
     """Else at most."""
+    either_way: bool = False
+    """Whether what is below 0 counts by its size."""
 
     def of(self, figures: dict[str, Any]) -> float | None:
         """The figure; None where it was not measured."""
@@ -42,6 +44,7 @@ class Bound:
         return float(value) if isinstance(value, int | float) else None
 
     def kept(self, value: float) -> bool:
+        value = abs(value) if self.either_way else value
         return value >= self.limit if self.at_least else value <= self.limit
 
 
@@ -82,7 +85,7 @@ QUESTIONS: dict[str, tuple[list[str], list[Bound]]] = {
         ],
     ),
     "churn": ([], [Bound("mib_per_visit", 0.3), Bound("threads_delta", 0), Bound("descriptors_delta", 0)]),
-    "sync": ([], [Bound("offset_ms|p95_abs", 45), Bound("drift_ms", 5)]),
+    "sync": ([], [Bound("offset_ms|p95_abs", 45), Bound("drift_ms", 5, either_way=True)]),
 }
 ONCE = ("sync",)
 """Half an hour is many answers."""
@@ -125,8 +128,7 @@ def rows(measured: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str, 
             median = statistics.median(values)
             every = " / ".join(f"{value:g}" for value in values)
             limit = f"at {'least' if bound.at_least else 'most'} {bound.limit:g}"
-            kept = bound.kept(abs(median) if bound.path == "drift_ms" else median)
-            yield f"{name} {bound.path.replace('|', ' ')}", f"{median:g} ({every})", limit, kept
+            yield f"{name} {bound.path.replace('|', ' ')}", f"{median:g} ({every})", limit, bound.kept(median)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
