@@ -2,7 +2,8 @@
 
 Pictures are rendered as soon as their sound is known and wait here until it is heard. One running index counts frames
 through silence and speech alike, and `Life` tells which of the avatar's belongs to it, so the head never jumps. A
-picture that is not ready in time is replaced by the one before it: video gives way before the voice does.
+picture that is not ready in time is replaced by the one before it: video gives way before the voice does. Where the
+machine cannot keep up, what would come too late is passed over, and as many are drawn as can be shown.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import asyncio
 import logging
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +44,9 @@ HELD = b""
 """What is kept of a picture that is not drawn: the one before it is shown for longer."""
 _SHORT = 4
 """Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
+_HEADSTART = 5
+"""Most frames passed over at once: 0.2 s at 25 fps. After one long stop nothing more is missed, and a machine that
+draws only five pictures a second still shows them."""
 
 Floats = npt.NDArray[np.float32]
 Pcm16 = npt.NDArray[np.int16]
@@ -69,6 +76,8 @@ class _Utterance:
     """Nothing of it is drawn any more, and the head does not move."""
     shown: int = -1
     """Last chunk that was shown."""
+    headstart: int = 0
+    """Frames that are passed over so that the next one is ready when it is shown; 0 while all are."""
     task: asyncio.Task[None] | None = None
     work: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something to render; only the rendering task clears it."""
@@ -89,6 +98,36 @@ class _Utterance:
             self.rows.extend(rows)
             self.n_rows += len(rows)
             self.work.set()
+
+    @property
+    def ahead(self) -> int:
+        """Pictures that wait to be shown."""
+        return sum(place > self.shown for place in self.rendered)
+
+    @property
+    def over(self) -> bool:
+        """All of it was shown, or none of the rest will be drawn."""
+        return self.still or (self.flushed and self.shown >= self.n_rows - 1)
+
+    def newest(self, place: int) -> bytes | None:
+        """The last drawn picture that does not come before its time."""
+        places = [drawn for drawn, picture in self.rendered.items() if drawn <= place and picture != HELD]
+        return self.rendered[max(places)] if places else None
+
+    def pass_over_late(self) -> None:
+        """Forget what would be drawn too late: a mouth that lags behind its voice is worse than one that skips."""
+        while self.shown >= 0 and self.rows and self.asked <= self.shown + self.headstart:
+            self.rows.popleft()
+            self.asked += 1
+
+    def came(self, place: int) -> bool:
+        """A picture was drawn; False when it came too late."""
+        early = place - self.shown - 1
+        if self.shown < 0 or early > 0:
+            self.headstart = max(self.headstart - 1, 0)
+        elif early < 0:
+            self.headstart = min(self.headstart - early, _HEADSTART)
+        return self.shown < 0 or early >= 0
 
 
 class FaceGenerator:
@@ -211,20 +250,16 @@ class FaceGenerator:
             utterance.hear()
             if not (utterance.flushed or utterance.sound):
                 utterance.add(utterance.drive.settle())
-        picture = utterance.rendered.get(index)
         for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
             del utterance.rendered[old]
         utterance.work.set()
         self._forget_before(utterance.number)
-        if utterance.still and picture in (None, HELD):
+        if utterance.still and utterance.rendered.get(index, HELD) == HELD:
             return self._closed()
-        if picture is None:
+        if index not in utterance.rendered:
             frames_late.inc()
-            return self._last
-        if picture == HELD:
-            return self._last
-        self._last = picture
-        return picture
+        self._last = utterance.newest(index) or self._last
+        return self._last
 
     async def wait(self, segment: int, index: int) -> None:
         """Wait until that chunk's picture is rendered, for films made faster or slower than real time."""
@@ -251,7 +286,7 @@ class FaceGenerator:
         """The next idle picture; the face holds still in a pause of the speech, whose pictures are already drawn."""
         if self._still:
             return self._closed()
-        if all(u.flushed and u.shown >= u.n_rows - 1 for u in self._utterances.values()):
+        if all(utterance.over for utterance in self._utterances.values()):
             self._index += 1
         self._tick += 1
         return self._motionless() if self._in_step(self._tick) else self._closed()
@@ -293,20 +328,35 @@ class FaceGenerator:
         try:
             while True:
                 utterance.hear()
+                utterance.pass_over_late()
                 if utterance.flushed and not utterance.rows:
                     break
-                if not utterance.rows or len(utterance.rendered) >= AHEAD:
+                if not utterance.rows or utterance.ahead >= AHEAD:
                     utterance.work.clear()
                     await utterance.work.wait()
                     continue
-                request = self._request(utterance, min(len(utterance.rows), REQUEST))
-                if request is None:
-                    continue
-                async for frames in self._bridge.stream(request, self._context.call(deadline_s=10.0)):
-                    utterance.rendered.update((frame.index - utterance.base, frame.picture) for frame in frames)
-                    utterance.drawn.set()
+                await self._draw(utterance, 1 if utterance.headstart else min(len(utterance.rows), REQUEST))
         except EngineError as error:
+            utterance.still = True
             logger.warning("face not rendered", extra={"code": error.code, "turn": self._context.turn.current})
+
+    async def _draw(self, utterance: _Utterance, count: int) -> None:
+        """Have the next `count` pictures drawn; where one comes too late, the rest are left to be asked for again."""
+        first = utterance.asked
+        rows = list(islice(utterance.rows, count))
+        request = self._request(utterance, count)
+        if request is None:
+            return
+        stream = self._bridge.stream(request, self._context.call(deadline_s=10.0))
+        async with aclosing(cast("AsyncGenerator[tuple[RenderedFrame, ...], None]", stream)) as drawn:
+            async for frames in drawn:
+                utterance.rendered.update((frame.index - utterance.base, frame.picture) for frame in frames)
+                utterance.drawn.set()
+                last = frames[-1].index - utterance.base
+                if not utterance.came(last):
+                    utterance.rows.extendleft(reversed(rows[last + 1 - first :]))
+                    utterance.asked = last + 1
+                    return
 
     def _request(self, utterance: _Utterance, count: int) -> RenderRequest | None:
         """Take the next rows; those whose pictures are not drawn are marked as held. None when none is drawn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -25,12 +26,14 @@ N_FRAMES = 10
 
 
 class FakeBridge:
-    """Renders a picture whose bytes are the frame's index; `held` keeps it from answering."""
+    """Renders a picture whose bytes are the frame's index; `held` keeps it from answering, `ticket` lets one through
+    each time."""
 
     def __init__(self) -> None:
         self.requests: list[RenderRequest] = []
         self.held = asyncio.Event()
         self.held.set()
+        self.ticket: asyncio.Semaphore | None = None
         self.failing = False
         self.closed = 0
 
@@ -39,6 +42,8 @@ class FakeBridge:
         try:
             for index in request.indices:
                 await self.held.wait()
+                if self.ticket is not None:
+                    await self.ticket.acquire()
                 if self.failing:
                     raise AvatarError("the net failed", code="inference-failed")
                 yield (RenderedFrame(index, bytes([index % 256]) * (SIDE * SIDE * 3 // 2)),)
@@ -133,6 +138,53 @@ async def test_a_late_picture_is_replaced_by_the_one_before(face: tuple[FaceGene
     assert generator.frame((0, 0)) == before
 
 
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("spell", [2, 3, 4])
+async def test_a_machine_that_is_too_slow_shows_as_many_pictures_as_it_can_draw(
+    face: tuple[FaceGenerator, FakeBridge], spell: int
+) -> None:
+    """A picture takes `spell` frames to draw: the mouth moves and keeps with the voice, and afterwards the head does
+    not wait for what nobody will see."""
+    generator, bridge = face
+    bridge.ticket = asyncio.Semaphore(0)
+    generator.push(0, speech(60), RATE)
+    generator.flush(0)
+    shown: list[int] = []
+    for place in range(60):
+        if place % spell == 0:
+            bridge.ticket.release()
+        await settle()
+        shown.append(generator.frame((0, place))[0])
+    changes = sum(now != before for before, now in itertools.pairwise(shown[10:]))
+    assert changes >= 0.8 * 50 / spell
+    lags = [place + 1 - picture for place, picture in enumerate(shown)][10:]
+    assert min(lags) >= 0 and max(lags) < 2 * spell, lags
+    await settle()
+    assert generator._utterances[0].over  # pyright: ignore[reportPrivateUsage]
+    index = generator._index  # pyright: ignore[reportPrivateUsage]
+    generator.frame(None)
+    assert generator._index == index + 1, "the head moves on"  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_after_a_stop_no_more_is_missed_than_has_to_be(face: tuple[FaceGenerator, FakeBridge]) -> None:
+    generator, bridge = face
+    generator.frame(None)
+    bridge.held.clear()
+    generator.push(0, speech(60), RATE)
+    generator.flush(0)
+    shown: list[int] = []
+    for place in range(60):
+        if place == 30:
+            bridge.held.set()
+        await settle()
+        shown.append(generator.frame((0, place))[0])
+    assert shown[36:] == list(range(38, 62)), "each in time"
+
+
 async def test_the_last_words_are_drawn_though_more_may_come(face: tuple[FaceGenerator, FakeBridge]) -> None:
     """A gap between two sentences: the net's look-ahead is filled with silence instead of being waited for."""
     generator, _ = face
@@ -178,6 +230,8 @@ async def test_a_failing_net_holds_the_face_and_nothing_else(face: tuple[FaceGen
     for _ in range(20):
         await asyncio.sleep(0)
     assert [generator.frame((0, index)) for index in range(5)] == [before] * 5
+    generator.frame(None)
+    assert generator._index == 2, "the head moves on"  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_the_engine_is_told_when_pictures_are_shown(face: tuple[FaceGenerator, FakeBridge]) -> None:
