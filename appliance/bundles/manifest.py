@@ -42,7 +42,7 @@ class ModelFile:
     """One file, and where it comes from."""
 
     role: str
-    """Who opens it: ears, mind, voice, embedding, face, avatar or photo."""
+    """Who opens it: ears, mind, voice, embedding, face, listener, avatar or photo."""
     name: str
     """File name in the role's folder."""
     bytes: int

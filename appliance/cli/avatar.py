@@ -140,8 +140,8 @@ def _remove(args: argparse.Namespace) -> tuple[Any, str]:
 def _train(args: argparse.Namespace) -> tuple[Any, str]:
     both.train(args.out, args.minutes, resume=args.resume, say=_to_stderr, fetching=Bar("fetch"))
     figures = json.loads((args.out / "figures.json").read_text(encoding="utf-8"))
-    told = "\n".join(f"{kind:<8} {values}" for kind, values in figures.items())
-    return figures, f"net, avatar, curve and figures: {args.out}\n{told}"
+    told = [f"{part}, {kind}: {values}" for part, kinds in figures.items() for kind, values in kinds.items()]
+    return figures, "\n".join([f"nets, avatar, curve and figures: {args.out}", *told])
 
 
 def _minutes(text: str) -> float:

@@ -1,7 +1,7 @@
 """An utterance's sound in as it comes, what drives its mouth out: one row a picture, for the renderer.
 
-Of speech alone that is a mel window, which the net listens to, or a stretch of the sound itself for a net that comes
-with an encoder. Where the voice tells its phonemes, it is the mouth itself: eight parameters, exact, and closed in
+Of speech alone that is a stretch of the sound itself, where there is what hears it, or a mel window, which the net
+listens to. Where the voice tells its phonemes, it is the mouth itself: eight parameters, exact, and closed in
 every pause.
 """
 
@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.face.encoder import AFTER, BEFORE
 from appliance.face.mel import RATE_HZ, MelWindows
 from appliance.face.resampler import Resampler
+from appliance.face.stretches import AFTER, BEFORE
 from appliance.face.visemes import PARAMETERS, tracks
 from appliance.phoneme import Phoneme
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
 from appliance.face import onnx_file
-from appliance.face.mel import HOP, RATE_HZ, WINDOW, mel_spectrogram, presence
+from appliance.face.stretches import runs
 
 Floats = NDArray[np.float32]
 
@@ -22,8 +22,6 @@ N_FEATURES = 1024
 """Values in one row of features."""
 STRIDE, KERNEL = 320, 400
 """Samples from one row to the next, and samples that one row is made of."""
-BEFORE, AFTER = 8000, 5280
-"""Samples of a stretch before and after its picture's time: half a second, and what the last of 32 rows reads."""
 _ENOUGH = 1e-7
 
 
@@ -77,19 +75,8 @@ class AudioEncoder:
         Source: anliyuan/Ultralight-Digital-Human data_utils/hubert.py and inference.py, get_audio_features.
         """
         cut: list[Floats] = []
-        steps = np.rint(np.diff(times_s) * RATE_HZ).astype(int)
-        starts = [0, *(np.flatnonzero((steps <= 0) | (steps > AFTER)) + 1).tolist()]
-        for start, stop in zip(starts, [*starts[1:], len(stretches)], strict=True):
-            own = steps[start : stop - 1]
-            news = [stretch[-step:] for stretch, step in zip(stretches[start + 1 : stop], own, strict=True)]
-            features = self.encode(np.concatenate([stretches[start], *news]))
-            middles = np.rint((BEFORE + np.concatenate([[0], np.cumsum(own)])) / STRIDE).astype(int)
+        for run in runs(stretches, times_s):
+            features = self.encode(run.pcm)
+            middles = np.rint(run.middles / STRIDE).astype(int)
             cut += [features[middle - n_rows // 2 : middle + n_rows // 2] for middle in middles]
         return np.stack(cut)
-
-
-def loudness(stretches: Floats) -> Floats:
-    """How much sound there is in each stretch around its picture's time, (n,) in [0, 1]: see `mel.presence`."""
-    half = WINDOW * HOP // 2
-    mels = [mel_spectrogram(stretch[BEFORE - half : BEFORE + half])[:, :WINDOW] for stretch in stretches]
-    return presence(np.stack(mels))

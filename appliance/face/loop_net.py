@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
 from appliance.face import graph
-from appliance.face.encoder import AFTER, BEFORE, N_FEATURES
+from appliance.face.encoder import N_FEATURES
+from appliance.face.listener import Listener
 from appliance.face.mel import FLOOR, N_MELS, WINDOW
 from appliance.face.net import FaceNet
 from appliance.face.onnx_file import BROKEN, CUDA
+from appliance.face.stretches import AFTER, BEFORE
 from appliance.face.visemes import PARAMETERS
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,14 @@ class LoopNet:
     """The net for one avatar; one owner thread."""
 
     def __init__(
-        self, net: FaceNet, crop: Callable[[int], Bytes], n_frames: int, box: graph.Box, *, cache_mib: int
+        self,
+        net: FaceNet,
+        crop: Callable[[int], Bytes],
+        n_frames: int,
+        box: graph.Box,
+        *,
+        cache_mib: int,
+        listener: Listener | None = None,
     ) -> None:
         """Divide the net, and make room for what is kept of the loop.
 
@@ -48,11 +57,13 @@ class LoopNet:
             box: left, top, width and height of the part of the net's picture that is wanted.
             cache_mib: memory for what is kept of the frames; where it does not suffice, less of the net is left out of
                 each drawing, down to nothing.
+            listener: what hears for a net that takes mouths.
         Raises:
             AvatarError: the net cannot be run.
         """
         self._sound, self._drive = net.sound, net.mouth or net.sound
-        self._listener = net.open(graph.sound_half(net.model, net.sound, net.mouth)) if net.mouth else None
+        self._sound_half = net.open(graph.sound_half(net.model, net.sound, net.mouth)) if net.mouth else None
+        self._listener = listener if net.mouth else None
         self._encoder, self._window = net.encoder, net.window
         self.together = net.together
         """Whether `render` takes more than one frame."""
@@ -79,18 +90,29 @@ class LoopNet:
     @property
     def takes_mouths(self) -> bool:
         """Whether the mouth can be told instead of heard."""
-        return self._listener is not None
+        return self._sound_half is not None
 
     @property
     def takes_stretches(self) -> bool:
-        """Whether it hears stretches of sound, for its encoder, and not mel windows."""
-        return self._encoder is not None
+        """Whether stretches of sound are heard, by its encoder or by the listener; else mel windows are."""
+        return self._encoder is not None or self._listener is not None
 
     @property
-    def silence(self) -> Floats:
-        """What `listen` takes of one frame, where there is no sound."""
-        if self.takes_stretches:
-            return np.zeros(BEFORE + AFTER, np.float32)
+    def rows(self) -> set[tuple[int, ...]]:
+        """The shapes of what one frame may be drawn from."""
+        taken = {
+            (len(PARAMETERS),): self.takes_mouths,
+            (BEFORE + AFTER,): self.takes_stretches,
+            (N_MELS, WINDOW): self._encoder is None,
+        }
+        return {shape for shape, takes in taken.items() if takes}
+
+    def at_rest(self) -> Floats:
+        """What `render` takes of one frame in which nothing is said."""
+        if self.takes_mouths:
+            return np.zeros(len(PARAMETERS), np.float32)
+        if self._encoder is not None:
+            return self.listen(np.zeros((1, BEFORE + AFTER), np.float32), np.zeros(1))[0]
         return np.full((N_MELS, WINDOW), FLOOR, np.float32)
 
     def prepare(self) -> bool:
@@ -105,7 +127,7 @@ class LoopNet:
         """What `render` takes, of the sound of each frame.
 
         Args:
-            heard: (n, 80, 16) mel windows in [-4, 4]; for a net with an encoder, stretches (n, BEFORE + AFTER).
+            heard: (n, 80, 16) mel windows in [-4, 4], or stretches (n, BEFORE + AFTER), where it takes them.
             times_s: (n,) when each frame is shown, seconds from anywhere.
         Returns:
             (n, 8) mouths, where the net has such; (n, rows, 1024) an encoder's features; else the windows.
@@ -114,10 +136,12 @@ class LoopNet:
         """
         if self._encoder is not None and len(heard):
             return self._encoder.windows(heard, times_s, prod(self._window) // N_FEATURES)
-        if self._listener is None or not len(heard):
+        if self._sound_half is None or not len(heard):
             return heard
+        if self._listener is not None and heard.ndim == 2:
+            return self._listener.mouths(heard, times_s)
         try:
-            (mouths,) = self._listener.run(None, {self._sound: np.ascontiguousarray(heard[:, None], np.float32)})
+            (mouths,) = self._sound_half.run(None, {self._sound: np.ascontiguousarray(heard[:, None], np.float32)})
         except Exception as error:
             raise AvatarError("the face net failed", code="inference-failed", hint=BROKEN) from error
         return np.asarray(mouths, np.float32)

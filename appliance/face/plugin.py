@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from appliance.config import FaceConfig
@@ -10,7 +13,10 @@ from appliance.engine import Bridge, Limits
 from appliance.errors import AvatarError, BundleError
 from appliance.face import nets, packs
 from appliance.face.generator import FaceGenerator
+from appliance.face.listener import Listener, knows
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
+
+logger = logging.getLogger(__name__)
 
 _SESSIONS = 64
 """Requests drawn in the same round; each session has one under way."""
@@ -33,10 +39,26 @@ def create(section: FaceConfig, context: Context) -> FaceGenerator:
             raise BundleError(f"the bundle has no model for the role {role}", code="not-found")
 
     def build() -> Bridge[RenderRequest, tuple[RenderedFrame, ...]]:
-        engine = FaceRenderer(files["face"], files["avatar"], section)
+        engine = FaceRenderer(
+            files["face"], files["avatar"], section, listener=listener(files, threads=section.threads)
+        )
         return Bridge(
             "face", engine, engine.render, limits=Limits(waiting=_SESSIONS, active=_SESSIONS), error=AvatarError
         )
 
     bridge = context.engines.get("face", build)
     return FaceGenerator(cast("FaceRenderer", bridge.engine), bridge, context, fps=section.fps)
+
+
+def listener(files: Mapping[str, Path], *, threads: int) -> Listener | None:
+    """What hears voices that do not tell their phonemes; None where the bundle has no such net, or not its Whisper.
+
+    Raises:
+        AvatarError: the net cannot be read.
+    """
+    if "listener" not in files or "ears" not in files:
+        return None
+    if not knows(files["listener"], files["ears"]):
+        logger.info("the face hears for itself: its listener learned with another Whisper")
+        return None
+    return Listener(files["listener"], files["ears"], threads=threads)

@@ -17,11 +17,11 @@ from appliance.face import onnx_file
 from appliance.face.adapter import Adapter, Colours, Range
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
-from appliance.face.encoder import AFTER, BEFORE
 from appliance.face.loop_net import face_input
 from appliance.face.mel import RATE_HZ, mel_windows
 from appliance.face.net import FaceNet
 from appliance.face.signature import signature
+from appliance.face.stretches import AFTER, BEFORE
 
 Floats = NDArray[np.float32]
 

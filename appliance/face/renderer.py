@@ -18,10 +18,11 @@ from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face.avatar import Avatar, load_avatar, portrait
 from appliance.face.compositor import Compositor
-from appliance.face.encoder import loudness
+from appliance.face.listener import Listener
 from appliance.face.loop_net import LoopNet
 from appliance.face.mel import presence
 from appliance.face.net import FaceNet, open_net
+from appliance.face.stretches import AFTER, BEFORE, loudness
 from appliance.face.visemes import PARAMETERS, departure
 
 Floats = NDArray[np.float32]
@@ -41,8 +42,8 @@ class RenderRequest:
     indices: tuple[int, ...]
     """The running index of each row: as many frames' times lie between two as they differ by."""
     drive: Floats
-    """A row a frame: (n, 80, 16) mel windows in [-4, 4], or stretches of sound, (n, 13280), for a net with an encoder;
-    or, where the net takes them, (n, 8) mouths in [0, 1]."""
+    """A row a frame: (n, 80, 16) mel windows in [-4, 4], or stretches of sound, (n, 13280), where they are heard; or,
+    where the net takes them, (n, 8) mouths in [0, 1]."""
     due_s: float = 0.0
     """When the first one is shown, on the monotonic clock; 0 where all are wanted as soon as can be."""
     frames: tuple[int, ...] = ()
@@ -84,9 +85,18 @@ class _Job:
 class FaceRenderer:
     """The engine of the face. `advance` runs one batch for all requests; frames that are due first go first."""
 
-    def __init__(self, net_path: Path, avatar_path: Path, config: FaceConfig, *, clock: Clock = monotonic) -> None:
-        """Note the files; `load` opens them."""
+    def __init__(
+        self,
+        net_path: Path,
+        avatar_path: Path,
+        config: FaceConfig,
+        *,
+        listener: Listener | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        """Note the files; `load` opens them. Without a `listener` the net hears for itself."""
         self._paths = net_path, avatar_path
+        self._listener = listener
         self._config = config
         self._clock = clock
         self._net: LoopNet | None = None
@@ -118,7 +128,7 @@ class FaceRenderer:
 
     @property
     def takes_stretches(self) -> bool:
-        """Whether a request brings stretches of sound, and not mel windows."""
+        """Whether a request of speech alone brings stretches of sound, and not mel windows."""
         assert self._net is not None, "load() comes first"
         return self._net.takes_stretches
 
@@ -145,7 +155,9 @@ class FaceRenderer:
         cv2.setNumThreads(self._config.threads)
         self._compositor = Compositor(self._avatar.inset(net.rim))
         crop, box = partial(self._compositor.crop, size=net.size), self._compositor.region(net.size)
-        self._net = LoopNet(net, crop, self._avatar.n_frames, box, cache_mib=self._config.cache_mib)
+        self._net = LoopNet(
+            net, crop, self._avatar.n_frames, box, cache_mib=self._config.cache_mib, listener=self._listener
+        )
         self._sizes = batch_sizes(self._config.batch_max, cuda=self._net.cuda) if net.together else (1,)
 
     def warm_up(self) -> None:
@@ -153,7 +165,7 @@ class FaceRenderer:
         compositor = self._compositor
         assert compositor is not None, "load() comes first"
         assert self._net is not None, "load() comes first"
-        (silent,) = self._net.listen(self._net.silence[None], np.zeros(1))
+        silent = self._net.at_rest()
         for count in self._sizes:
             for _ in range(2):
                 started_s = self._clock()
@@ -265,10 +277,10 @@ class FaceRenderer:
         """Put a request among those that `advance` draws for; for `Rendering` alone."""
         net = self._net
         assert net is not None, "load() comes first"
-        told = net.takes_mouths and request.drive.ndim == 2
-        row = (len(PARAMETERS),) if told else net.silence.shape
+        row = request.drive.shape[1:]
+        told, cut = row == (len(PARAMETERS),), row == (BEFORE + AFTER,)
         unlike = request.frames and len(request.frames) != len(request.indices)
-        if unlike or request.drive.shape != (len(request.indices), *row):
+        if unlike or len(request.drive) != len(request.indices) or row not in net.rows:
             message = f"{len(request.indices)} frames were asked for with rows {request.drive.shape}"
             raise AvatarError(message, code="avatar-input")
         if not np.isfinite(request.drive).all():
@@ -278,11 +290,7 @@ class FaceRenderer:
         if told:
             job = _Job(request, request.drive, departure(request.drive), frames, self._arrivals)
         else:
-            strength = (
-                loudness(request.drive)
-                if net.takes_stretches
-                else presence(request.drive, offset_s=self._window_offset_s)
-            )
+            strength = loudness(request.drive) if cut else presence(request.drive, offset_s=self._window_offset_s)
             heard = net.listen(request.drive, np.array(request.indices) / self._config.fps)
             job = _Job(request, heard, strength, frames, self._arrivals)
         self._jobs.append(job)

@@ -9,7 +9,8 @@ import pytest
 
 from appliance.errors import AvatarError
 from appliance.face.drive import FromSpeech
-from appliance.face.encoder import AFTER, BEFORE, AudioEncoder, loudness
+from appliance.face.encoder import AudioEncoder
+from appliance.face.stretches import AFTER, BEFORE, loudness
 from tests.models import generate, strangers
 
 RATE_HZ, FPS = 16_000, 25

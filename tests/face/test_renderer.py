@@ -26,8 +26,12 @@ class CountedNet:
         self.inner = renderer._net  # pyright: ignore[reportPrivateUsage]
         assert self.inner is not None
         self.batches, self.failing, self.cuda, self.takes_mouths = list[int](), False, False, False
-        self.takes_stretches, self.silence = False, self.inner.silence
+        self.takes_stretches, self.rows = False, self.inner.rows
         renderer._net = self  # type: ignore[assignment]  # pyright: ignore
+
+    def at_rest(self) -> np.ndarray:
+        assert self.inner is not None
+        return self.inner.at_rest()
 
     def listen(self, mels: np.ndarray, times_s: np.ndarray) -> np.ndarray:
         return mels

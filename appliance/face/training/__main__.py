@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from appliance.bundles.manifest import load
+from appliance.face.listener import Listener
 from appliance.face.mel import MELS_PER_S
-from appliance.face.training import audio_net, corpus, export, measure, pack, painting, pictures
+from appliance.face.training import audio_net, corpus, export, listening, measure, pack, painting, pictures
 from appliance.face.training.generator import Generator
 from appliance.face.training.look import HOUSE
 from appliance.face.training.speakers import Espeak
@@ -27,7 +28,9 @@ from appliance.face.visemes import tracks
 
 SEED = 7
 COUNTS = corpus.Counts()
-NET, AVATAR = "talking-face.onnx", "default.avatar"
+NET, LISTENER, AVATAR = "talking-face.onnx", "listener.onnx", "default.avatar"
+CORPORA = "corpus.npz", "heard.npz"
+_CURVES = "sound", "listening", "pictures"
 _MOUTHS = 300
 """Sentences whose mouths are drawn."""
 
@@ -66,13 +69,25 @@ def _voices() -> corpus.Voices:
     return corpus.Voices(piper=opens["voice"], kokoro=opens["kokoro"])
 
 
+def _whisper() -> Path:
+    return load("nano").opens["ears"]
+
+
 def _sound(out: Path, minutes: float, resume: bool) -> None:
-    spoken = corpus.build(_voices(), SEED, COUNTS, out / "corpus.npz")
+    windows, stretches = (out / name for name in CORPORA)
+    if not (windows.exists() and stretches.exists()):
+        speeches = list(corpus.spoken(_voices(), SEED, COUNTS))
+        corpus.build(speeches, SEED, windows)
+        listening.build(speeches, _whisper(), SEED, stretches)
     net, kept = audio_net.AudioNet(), out / "sound.pt"
     if resume and kept.exists():
         net.load_state_dict(torch.load(kept))
-    curve = audio_net.train(net, spoken, minutes=minutes, seed=SEED, checkpoint=kept)
-    _keep(out, "sound", curve)
+    _keep(out, "sound", audio_net.train(net, windows, minutes=minutes / 2, seed=SEED, checkpoint=kept))
+    listener, kept = listening.ListeningNet(), out / "listening.pt"
+    if resume and kept.exists():
+        listener.load_state_dict(torch.load(kept))
+    curve = listening.train(listener, stretches, minutes=minutes / 2, seed=SEED, checkpoint=kept)
+    _keep(out, "listening", curve)
 
 
 def _pictures(out: Path, minutes: float, resume: bool) -> None:
@@ -94,14 +109,20 @@ def _keep(out: Path, part: str, curve: list[tuple[int, float]]) -> None:
 
 
 def _join(out: Path, minutes: float, resume: bool) -> None:
-    audio, generator = audio_net.AudioNet(), Generator()
+    audio, generator, listener = audio_net.AudioNet(), Generator(), listening.ListeningNet()
     audio.load_state_dict(torch.load(out / "sound.pt"))
+    listener.load_state_dict(torch.load(out / "listening.pt"))
     generator.load_state_dict(torch.load(out / "pictures.pt"))
-    curves = {part: json.loads((out / f"{part}.json").read_text(encoding="utf-8")) for part in ("sound", "pictures")}
+    curves = {part: json.loads((out / f"{part}.json").read_text(encoding="utf-8")) for part in _CURVES}
     export.draw_curve(curves, out / "training.png")
     net = export.export(audio, generator, out / NET, notes={"seed": str(SEED)})
+    hears = Listener(listening.export(listener, _whisper(), out / LISTENER, notes={"seed": str(SEED)}), _whisper())
     avatar = pack.build(out / AVATAR, HOUSE, name="default", net=NET)
-    figures = {kind: dataclasses.asdict(found) for kind, found in measure.measure(net, avatar, _voices().piper).items()}
+    voice = _voices().piper
+    found = {"net": measure.measure(net, avatar, voice), "listener": measure.listen(hears, voice)}
+    figures = {
+        part: {kind: dataclasses.asdict(figures) for kind, figures in kinds.items()} for part, kinds in found.items()
+    }
     (out / "figures.json").write_text(json.dumps(figures, indent=2), encoding="utf-8")
     logging.getLogger(__name__).info("measured", extra=figures)
 

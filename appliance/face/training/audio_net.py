@@ -6,8 +6,6 @@ that overlap at hardly more than the cost of a few.
 
 from __future__ import annotations
 
-import logging
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from appliance.face.mel import FLOOR, N_MELS, WINDOW
+from appliance.face.training.fit import fit
 from appliance.face.visemes import PARAMETERS
-
-logger = logging.getLogger(__name__)
 
 BATCH, SPAN = 48, 79
 """Stretches of speech in a step, and mel frames in each."""
@@ -82,7 +79,7 @@ def augmented(mel: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[T
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(batch, *shape, generator=generator)
 
-    mel = _warped(mel, uniform(0.86, 1.16))
+    mel = warped(mel, uniform(0.86, 1.16))
     slope = torch.linspace(-1, 1, N_MELS)[None, :, None]
     ripple = nn.functional.interpolate(uniform(-0.4, 0.4, 1, 6), N_MELS, mode="linear").transpose(1, 2)
     # 0.08 units are one decibel: -20 to +6 dB, tilt of up to 8 dB at each end, and up to 5 dB here and there.
@@ -97,7 +94,7 @@ def augmented(mel: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[T
     return _sum_of_levels(mel, noise).clamp(-4, 4), 1 - silent[:, 0, 0].float()
 
 
-def _warped(mel: Tensor, factor: Tensor) -> Tensor:
+def warped(mel: Tensor, factor: Tensor) -> Tensor:
     """Stretch the frequency axis of each window by its factor, (B,), as another throat would."""
     at = (torch.arange(N_MELS)[None] * factor[:, None]).clamp(0, N_MELS - 1.001)
     low = at.long()
@@ -159,31 +156,14 @@ def difference(logits: Tensor, target: Tensor) -> Tensor:
 def train(
     net: AudioNet, corpus_path: Path, *, minutes: float, seed: int, checkpoint: Path, rate: float = 2e-3
 ) -> list[tuple[int, float]]:
-    """Train for so many minutes, keep an average of the weights, return the curve of (step, loss)."""
+    """Train for so many minutes and return the curve of (step, loss)."""
     torch.manual_seed(seed)
     corpus = Corpus(corpus_path, seed)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.02)
-    average = torch.optim.swa_utils.AveragedModel(
-        net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
-    )
-    begun, step, curve, recent = time.monotonic(), 0, list[tuple[int, float]](), 0.0
-    while (share := (time.monotonic() - begun) / (60 * minutes)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 200) * (0.02 + 0.98 * (1 - share) ** 1.5)
+
+    def loss() -> Tensor:
         sound, target, labelled = corpus.batch()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = net.logits(sound[:, None]).transpose(1, 2)
-        loss = difference(logits.float()[labelled], target[labelled])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        average.update_parameters(net)
-        recent += (loss.item() - recent) / min(step + 1, 200)
-        step += 1
-        if step % 250 == 0:
-            curve.append((step, recent))
-            torch.save(average.module.state_dict(), checkpoint)
-            logger.info("audio net", extra={"step": step, "done": round(share, 3), "loss": round(recent, 4)})
-    torch.save(average.module.state_dict(), checkpoint)
-    net.load_state_dict(average.module.state_dict())
-    return [*curve, (step, recent)]
+        return difference(logits.float()[labelled], target[labelled])
+
+    return fit(net, loss, minutes=minutes, checkpoint=checkpoint, rate=rate)

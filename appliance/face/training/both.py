@@ -18,8 +18,8 @@ from appliance.bundles.verify import Progress
 from appliance.errors import AvatarError
 
 HALVES = ("sound", "pictures")
-_SPEAKING = 14.0
-"""Minutes in which the half that listens has its corpus spoken; the other draws in them."""
+_SPEAKING = 20.0
+"""Minutes in which what listens has its corpus spoken, and heard by Whisper; the other half draws in them."""
 _MODULES = ("torch", "skia", "pocketsphinx")
 _SYSTEM = "install them (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
 
@@ -52,9 +52,10 @@ def train(out: Path, minutes: float, *, resume: bool, say: Callable[[str], None]
         AvatarError: code not-installed, training-failed. BundleError: a voice could not be fetched.
     """
     check()
-    fetch(load("training"), fetching)
+    for manifest in ("training", "nano"):
+        fetch(load(manifest), fetching)
     out.mkdir(parents=True, exist_ok=True)
-    spoken = (out / "corpus.npz").exists()
+    spoken = all((out / name).exists() for name in ("corpus.npz", "heard.npz"))
     spans = {"sound": minutes if spoken else max(minutes - _SPEAKING, minutes / 4), "pictures": minutes}
     run({part: [part, str(out), "--minutes", str(spans[part])] for part in HALVES}, resume=resume, say=say)
     run({"join": ["join", str(out)]}, resume=resume, say=say)

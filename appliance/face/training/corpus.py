@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from piper import PiperVoice
 
-from appliance.face.mel import MELS_PER_S, WINDOW, mel_spectrogram
+from appliance.face.mel import MELS_PER_S, RATE_HZ, WINDOW, mel_spectrogram
 from appliance.face.training import kokoro
 from appliance.face.training.alignment import Aligner
 from appliance.face.training.noise import clips
@@ -50,6 +50,15 @@ class Voices:
 
 def spoken(voices: Voices, seed: int, counts: Counts) -> Iterator[Speech]:
     """Speak a seeded training corpus, one kind of speaker after another."""
+    minutes = 0.0
+    for number, speech in enumerate(_each(voices, seed, counts)):
+        minutes += len(speech.pcm) / RATE_HZ / 60
+        if number % 100 == 0:
+            logger.info("speaking", extra={"sentences": number, "minutes": round(minutes, 1)})
+        yield speech
+
+
+def _each(voices: Voices, seed: int, counts: Counts) -> Iterator[Speech]:
     yield from _by_piper(PiperVoice.load(voices.piper, include_alignments=True), seed, counts.piper)
     yield from _by_espeak(seed + 1, counts.espeak)
     yield from _by_flite(seed + 2, counts.flite)
@@ -99,22 +108,18 @@ def labelled(speech: Speech) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
     return mel.astype(np.float16), params.astype(np.float16)
 
 
-def build(voices: Voices, seed: int, counts: Counts, out: Path) -> Path:
-    """Speak and label the corpus and keep it in one .npz: all of it end to end, and where windows may start."""
-    if out.exists():
-        return out
+def build(speeches: Iterable[Speech], seed: int, out: Path) -> Path:
+    """Label the corpus and keep it in one .npz: all of it end to end, and where windows may start."""
     mels: list[NDArray[np.float16]] = []
     params: list[NDArray[np.float16]] = []
     starts: list[NDArray[np.int64]] = []
     at = 0
-    for number, speech in enumerate(spoken(voices, seed, counts)):
+    for speech in speeches:
         mel, param = labelled(speech)
         starts.append(at + np.arange(len(param)))
         mels.append(mel)
         params.append(np.pad(param, ((0, mel.shape[1] - len(param)), (0, 0))))
         at += mel.shape[1]
-        if number % 100 == 0:
-            logger.info("speech labelled", extra={"sentences": number, "minutes": round(at / MELS_PER_S / 60, 1)})
     noise = np.concatenate([mel_spectrogram(clip)[:, 2:-2] for clip in clips(seed, NOISES)], 1).astype(np.float16)
     np.savez(
         out, noise=noise, mel=np.concatenate(mels, 1), params=np.concatenate(params), starts=np.concatenate(starts)

@@ -12,10 +12,12 @@ from piper import PiperVoice
 
 from appliance.face.avatar import load_avatar
 from appliance.face.compositor import Compositor
+from appliance.face.drive import FromSpeech
+from appliance.face.listener import Listener
 from appliance.face.loop_net import face_input
-from appliance.face.mel import mel_windows
+from appliance.face.mel import RATE_HZ, mel_windows
 from appliance.face.net import FaceNet
-from appliance.face.training.speakers import Espeak, with_piper
+from appliance.face.training.speakers import Espeak, Flite, with_piper
 from appliance.face.training.speech import Speech
 from appliance.face.visemes import aperture, tracks
 
@@ -26,7 +28,11 @@ FPS = 25
 HELD_OUT = tuple(Path(__file__).with_name("held_out.txt").read_text(encoding="utf-8").splitlines())
 """None of them is in sentences.txt."""
 KINDS = ("joe", "pitched", "espeak")
-"""Who speaks them, see `spoken`."""
+"""Who speaks them to the net, see `spoken`,"""
+STRANGERS = ("joe", "pitched", "espeak", "espeak m3", "flite slt")
+"""and to the listener: nobody but joe is in its corpus."""
+NOISE_DB = 20
+"""White noise so far below the voice, where there is some."""
 CLOSED, OPEN = 0.09, 0.35
 """Apertures under which lips count as closed, and over which they are plainly open."""
 
@@ -52,10 +58,13 @@ class Figures:
 
 
 def spoken(voice_path: Path, kind: str) -> list[Speech]:
-    """Speak the held-out sentences: "joe" plain, "pitched" up by 22 %, or "espeak"."""
-    if kind == "espeak":
-        engine = Espeak()
-        return [engine.speak(text, "en-us+f4") for text in HELD_OUT]
+    """Speak the held-out sentences: "joe" plain, "pitched" up by 22 %, or another of STRANGERS."""
+    if kind.startswith("espeak"):
+        engine, voice = Espeak(), f"en-us+{kind.partition(' ')[2] or 'f4'}"
+        return [engine.speak(text, voice) for text in HELD_OUT]
+    if kind.startswith("flite"):
+        flite = Flite()
+        return [flite.speak(text, kind.partition(" ")[2]) for text in HELD_OUT]
     voice = PiperVoice.load(voice_path, include_alignments=True)
     return [with_piper(voice, text, random.Random(9), ratio=1.22 if kind == "pitched" else 1.0) for text in HELD_OUT]
 
@@ -120,6 +129,32 @@ def measure(net_path: Path, avatar_path: Path, voice_path: Path) -> dict[str, Fi
             pairs.append((avatar.ruler.read(faces, np.broadcast_to(rest, faces.shape)), wanted))
         found[kind] = figures(pairs)
     return found
+
+
+def listen(listener: Listener, voice_path: Path) -> dict[str, Figures]:
+    """Speak the held-out sentences to the listener, with and without noise, and hold its mouths to the labels."""
+    pick, found = np.random.default_rng(3), dict[str, Figures]()
+    for kind in STRANGERS:
+        speeches = spoken(voice_path, kind)
+        for noise in (0.0, 10 ** (-NOISE_DB / 20)):
+            pairs: list[tuple[Floats, Floats]] = []
+            for speech in speeches:
+                level = noise * float(np.sqrt(np.mean(speech.pcm**2)))
+                mouths = listened(listener, pick.normal(0, level, len(speech.pcm)).astype(np.float32) + speech.pcm)
+                pairs.append((aperture(mouths), aperture(teacher(speech, len(mouths)))))
+            found[f"{kind}, noise {NOISE_DB} dB below" if noise else kind] = figures(pairs)
+    return found
+
+
+def listened(listener: Listener, pcm: Floats) -> Floats:
+    """The mouths of a sentence with 0.4 s of silence around it, (n, 8), a second at a time as a face asks for them."""
+    drive, quiet = FromSpeech(RATE_HZ, fps=FPS), np.zeros(6400, np.float32)
+    sound = (np.clip(np.concatenate([quiet, pcm, quiet]), -1, 1) * 32767).astype(np.int16)
+    rows = np.concatenate([drive.push(sound), drive.settle()])
+    times_s = np.arange(len(rows)) / FPS
+    return np.concatenate(
+        [listener.mouths(rows[at : at + FPS], times_s[at : at + FPS]) for at in range(0, len(rows), FPS)]
+    )
 
 
 def draw(net: FaceNet, compositor: Compositor, mels: Floats, *, still: bool = True) -> Pixels:

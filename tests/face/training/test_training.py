@@ -12,9 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed: it comes with the e
 pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed: it comes with the extra `train`")
 pytest.importorskip("skia", reason="skia-python is not installed: it comes with the extra `train`")
 
+from appliance.face.listener import knows
 from appliance.face.net import FaceNet
 from appliance.face.training import __main__ as training
-from appliance.face.training import corpus, measure, pack, painting, pictures
+from appliance.face.training import corpus, listening, measure, pack, painting, pictures
 from appliance.face.training.clips import Clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -29,6 +30,7 @@ def test_a_few_steps_make_a_net_and_going_on_makes_another(
         training, "_voices", lambda: corpus.Voices(models / "voice" / "en_US-joe-medium.onnx", tmp_path)
     )
     monkeypatch.setattr(corpus, "NOISES", 2)
+    monkeypatch.setattr(listening, "NOISES", 2)
     monkeypatch.setattr(pictures, "POOL", 6)
     monkeypatch.setattr(pictures, "MOUTHS", 3)
     monkeypatch.setattr(painting, "_KEPT", 1)
@@ -41,7 +43,10 @@ def test_a_few_steps_make_a_net_and_going_on_makes_another(
     assert net.mouth is not None
     picture = net.render(np.zeros((2, 1, 80, 16), np.float32), np.full((2, 6, 192, 192), 0.5, np.float32))
     assert picture.shape == (2, 3, 192, 192)
-    assert set(json.loads((tmp_path / "figures.json").read_text())) == set(measure.KINDS)
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures["net"]) == set(measure.KINDS)
+    assert len(figures["listener"]) == 2 * len(measure.STRANGERS), "with noise, too"
+    assert knows(tmp_path / training.LISTENER, models / "ears")
     assert (tmp_path / "training.png").is_file()
     first = (tmp_path / training.NET).read_bytes()
     for part in ("sound", "pictures", "join"):
