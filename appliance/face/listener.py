@@ -109,9 +109,9 @@ class WhisperFeatures:
         return np.asarray(self._model.encode(content, to_cpu=True), np.float32)[0]
 
 
-def stretched(rows: Floats, count: int) -> Floats:
-    """Bring rows of features to the rate of `count` mel frames, (count, features), in step with them."""
-    at = np.minimum(np.arange(count) * ROWS_PER_S / MELS_PER_S, len(rows) - 1)
+def stretched(rows: NDArray[np.floating[Any]], count: int, first: int = 0) -> Floats:
+    """Bring rows of features to the rate of `count` mel frames from the `first` on, in step: (count, features)."""
+    at = np.minimum((first + np.arange(count)) * ROWS_PER_S / MELS_PER_S, len(rows) - 1)
     low = at.astype(np.int64)
     share = (at - low)[:, None].astype(np.float32)
     return np.asarray(rows[low] * (1 - share) + rows[np.minimum(low + 1, len(rows) - 1)] * share, np.float32)

@@ -52,6 +52,8 @@ _BEFORE_S = np.array([0.055, 0.065, 0.095, 0.055, 0.040, 0.045, 0.050, 0.030], n
 _AFTER_S = np.array([0.050, 0.055, 0.060, 0.050, 0.034, 0.040, 0.045, 0.026], np.float32)
 
 
+CLOSED = 0.09
+"""Lips less apart than this are closed: 1.3 pixels of 192, less than a lip's edge is soft."""
 _PRESS = PARAMETERS.index("press")
 _APART, _TOGETHER = 0.08, 0.88
 """Lips do not hover: pressed so much by the blend of the phones around, they are apart, or together."""

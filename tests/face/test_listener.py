@@ -13,13 +13,13 @@ from piper import PiperVoice
 from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face import plugin
-from appliance.face.drive import FromSpeech
 from appliance.face.listener import Listener, WhisperFeatures, heads, knows, stretched
 from appliance.face.renderer import FaceRenderer, RenderRequest
 from appliance.face.stretches import AFTER, BEFORE, runs
+from appliance.face.training.measure import listened, teacher
 from appliance.face.training.speakers import with_piper
-from appliance.face.visemes import aperture, tracks
-from tests.face.test_real_net import FPS, SENTENCES, SHIPPED
+from appliance.face.visemes import aperture
+from tests.face.test_real_net import SENTENCES, SHIPPED
 from tests.models import generate
 
 LISTENER = SHIPPED / "listener.onnx"
@@ -102,15 +102,6 @@ def listener(models: Path) -> Listener:
     return found
 
 
-def heard(listener: Listener, pcm: np.ndarray) -> np.ndarray:
-    """The mouths, (n, 8), as a face asks for them: a second at a time."""
-    drive = FromSpeech(16_000, fps=FPS)
-    rows = np.concatenate([drive.push((np.clip(pcm, -1, 1) * 32767).astype(np.int16)), drive.settle()])
-    times_s = np.arange(len(rows)) / FPS
-    pieces = [listener.mouths(rows[at : at + 25], times_s[at : at + 25]) for at in range(0, len(rows), 25)]
-    return np.concatenate(pieces)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_the_lips_close_and_open_with_what_is_heard(listener: Listener, models: Path, noise: float) -> None:
@@ -120,9 +111,9 @@ def test_the_lips_close_and_open_with_what_is_heard(listener: Listener, models: 
     for text in SENTENCES:
         speech = with_piper(voice, text, random.Random(9), ratio=1.0)
         level = noise * float(np.sqrt(np.mean(speech.pcm**2)))
-        mouths = heard(listener, speech.pcm + np.random.default_rng(5).normal(0, level, len(speech.pcm)))
-        wanted = aperture(tracks(speech.phones, np.arange(len(mouths)) / FPS))
-        said = slice(4, -4)  # there is no speech before and after
+        mouths = listened(listener, speech.pcm + np.random.default_rng(5).normal(0, level, len(speech.pcm)))
+        wanted = aperture(teacher(speech, len(mouths)))
+        said = slice(14, -14)  # there is no speech before and after
         pairs.append((aperture(mouths)[said], wanted[said]))
     read, wanted = (np.concatenate(side) for side in zip(*pairs, strict=True))
     closed, should = read < 0.09, wanted < 0.09
@@ -134,4 +125,4 @@ def test_the_lips_close_and_open_with_what_is_heard(listener: Listener, models: 
 @pytest.mark.slow
 def test_in_noise_alone_the_mouth_stays_closed(listener: Listener) -> None:
     hiss = np.random.default_rng(6).normal(0, 0.05, 3 * 16_000)
-    assert aperture(heard(listener, hiss)).max() < 0.09
+    assert aperture(listened(listener, hiss)).max() < 0.09

@@ -31,7 +31,7 @@ from appliance.face import training
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
 from appliance.face.generator import FaceGenerator
-from appliance.face.visemes import aperture, departure, tracks
+from appliance.face.visemes import CLOSED, aperture, departure, tracks
 from appliance.personas.persona import load
 from appliance.phoneme import Phoneme
 from appliance.providers import ProviderFactory
@@ -42,8 +42,6 @@ Progress = Callable[[str], None]
 
 HELD_OUT = Path(training.__file__).with_name("held_out.txt")
 """Sentences that are in no net's training."""
-CLOSED = 0.09
-"""Lips this far apart or less are closed: 1.3 pixels of 192, less than a lip's edge is soft."""
 _FACE_PX = 192
 _SHIFTS_S = np.arange(-0.2, 0.2001, 0.002)
 _AT_REST = 0.2

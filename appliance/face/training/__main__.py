@@ -20,6 +20,7 @@ from appliance.bundles.manifest import load
 from appliance.face.listener import Listener
 from appliance.face.mel import MELS_PER_S
 from appliance.face.training import audio_net, corpus, export, listening, measure, pack, painting, pictures
+from appliance.face.training.both import CORPORA
 from appliance.face.training.generator import Generator
 from appliance.face.training.look import HOUSE
 from appliance.face.training.speakers import Espeak
@@ -29,7 +30,6 @@ from appliance.face.visemes import tracks
 SEED = 7
 COUNTS = corpus.Counts()
 NET, LISTENER, AVATAR = "talking-face.onnx", "listener.onnx", "default.avatar"
-CORPORA = "corpus.npz", "heard.npz"
 _CURVES = "sound", "listening", "pictures"
 _MOUTHS = 300
 """Sentences whose mouths are drawn."""

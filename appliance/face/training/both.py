@@ -18,6 +18,8 @@ from appliance.bundles.verify import Progress
 from appliance.errors import AvatarError
 
 HALVES = ("sound", "pictures")
+CORPORA = ("corpus.npz", "heard.npz")
+"""What is spoken once: for the half that listens, and for the listener."""
 _SPEAKING = 20.0
 """Minutes in which what listens has its corpus spoken, and heard by Whisper; the other half draws in them."""
 _MODULES = ("torch", "skia", "pocketsphinx")
@@ -55,7 +57,7 @@ def train(out: Path, minutes: float, *, resume: bool, say: Callable[[str], None]
     for manifest in ("training", "nano"):
         fetch(load(manifest), fetching)
     out.mkdir(parents=True, exist_ok=True)
-    spoken = all((out / name).exists() for name in ("corpus.npz", "heard.npz"))
+    spoken = all((out / name).exists() for name in CORPORA)
     spans = {"sound": minutes if spoken else max(minutes - _SPEAKING, minutes / 4), "pictures": minutes}
     run({part: [part, str(out), "--minutes", str(spans[part])] for part in HALVES}, resume=resume, say=say)
     run({"join": ["join", str(out)]}, resume=resume, say=say)

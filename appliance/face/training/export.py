@@ -35,8 +35,8 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
     """
     joined = TalkingFace(audio, generator).eval()
     mel, face = torch.rand(2, 1, 80, 16) * 8 - 4, torch.rand(2, 6, generator.size, generator.size)
-    _write(joined, (mel, face), out)
-    model = onnx.load(out)
+    axes = {name: {0: "batch"} for name in ("mel", "face", "picture")}
+    model = traced(joined, {"mel": mel, "face": face}, "picture", axes, out)
     about = {
         "name": "talking-face",
         "version": VERSION,
@@ -51,31 +51,54 @@ def export(audio: AudioNet, generator: Generator, out: Path, *, notes: dict[str,
         "licence": "Apache-2.0",
         "sentences_sha256": hashlib.sha256(SENTENCES.read_bytes()).hexdigest(),
     }
-    onnx.helper.set_model_props(model, about | notes)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, out)
+    save(model, about | notes, out)
     with torch.no_grad():
         wanted = joined(mel, face).numpy()
-    difference = float(np.abs(FaceNet(out).render(mel.numpy(), face.numpy()) - wanted).max())
-    if difference > TOLERANCE:
-        raise RuntimeError(f"the exported net differs from the trained one by {difference}")
-    logger.info("net written", extra={"path": str(out), "difference": difference})
+    hold(FaceNet(out).render(mel.numpy(), face.numpy()), wanted, out, TOLERANCE)
     return out
 
 
-def _write(joined: TalkingFace, inputs: tuple[torch.Tensor, torch.Tensor], out: Path) -> None:
+def save(model: onnx.ModelProto, metadata: dict[str, str], out: Path) -> None:
+    """Write a net with its metadata, checked."""
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, out)
+
+
+def hold(made: NDArray[np.float32], wanted: NDArray[np.float32], out: Path, tolerance: float) -> None:
+    """Hold what the written net computes to what the trained one does.
+
+    Raises:
+        RuntimeError: they differ by more than the tolerance.
+    """
+    difference = float(np.abs(made - wanted).max())
+    if difference > tolerance:
+        raise RuntimeError(f"the exported net differs from the trained one by {difference}")
+    logger.info("net written", extra={"path": str(out), "difference": difference})
+
+
+def traced(
+    net: torch.nn.Module, inputs: dict[str, torch.Tensor], output: str, axes: dict[str, dict[int, str]], out: Path
+) -> onnx.ModelProto:
+    """Give the net's graph; `out` is written on the way.
+
+    Args:
+        inputs: examples, by name.
+        axes: those that may have any length, by tensor.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            joined,
-            inputs,
+            net,
+            tuple(inputs.values()),
             str(out),
             opset_version=OPSET,
-            input_names=["mel", "face"],
-            output_names=["picture"],
-            dynamic_axes={name: {0: "batch"} for name in ("mel", "face", "picture")},
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
             dynamo=False,
         )
+    return onnx.load(out)
 
 
 def draw_curve(curves: dict[str, list[tuple[int, float]]], out: Path) -> Path:

@@ -7,12 +7,10 @@ noise, matters little to Whisper's encoder, and when the lips part is seen in th
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -21,10 +19,11 @@ from appliance.face import listener, onnx_file
 from appliance.face.mel import FLOOR, MELS_PER_S, N_MELS, RATE_HZ, mel_spectrogram
 from appliance.face.stretches import AFTER, BEFORE
 from appliance.face.training.audio_net import aperture, difference, warped
+from appliance.face.training.export import hold, save, traced
 from appliance.face.training.fit import fit
 from appliance.face.training.noise import clips
 from appliance.face.training.speech import Speech
-from appliance.face.visemes import PARAMETERS, tracks
+from appliance.face.visemes import CLOSED, PARAMETERS, tracks
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +34,12 @@ BATCH, SPAN = 32, 120
 """Stretches of speech in a step, and mel frames in each."""
 NOISES = 160
 """Clips of 5 s without speech."""
-CLOSED = 0.09
-"""Aperture under which lips count as closed."""
 _EDGE = 20
 """Mel frames at both ends of a stretch that are not judged: they lack what is around them."""
 _WIDTH, _FEATURES = 192, 384
 _QUIET_S = 0.2
 """Silence around a sentence."""
-_OPSET, _TOLERANCE = 17, 1e-3
+_TOLERANCE = 1e-3
 
 
 class ListeningNet(nn.Module):
@@ -166,7 +163,8 @@ class Corpus:
 
     def __init__(self, path: Path, seed: int) -> None:
         data = np.load(path)
-        self._mel, self._heard, self._mouths = (torch.from_numpy(data[name]) for name in ("mel", "heard", "mouths"))
+        self._mel, self._mouths = (torch.from_numpy(data[name]) for name in ("mel", "mouths"))
+        self._heard: Halves = data["heard"]
         self._columns, self._rows = data["columns"], data["rows"]
         lengths = np.diff(self._columns)
         self._share = lengths / lengths.sum()
@@ -194,10 +192,7 @@ class Corpus:
         mel = nn.functional.pad(self._mel[columns].float(), (0, 0, 0, missing), value=FLOOR)
         mouths = nn.functional.pad(self._mouths[columns].float(), (0, 0, 0, missing))
         rows = self._heard[self._rows[number] : self._rows[number + 1]]
-        at = (first + torch.arange(SPAN)) * (listener.ROWS_PER_S / MELS_PER_S)
-        low = at.long()
-        near, far = (rows[place.clamp(max=len(rows) - 1)].float() for place in (low, low + 1))
-        return mel, torch.lerp(near, far, (at - low)[:, None]), mouths
+        return mel, torch.from_numpy(listener.stretched(rows, SPAN, first)), mouths
 
 
 # ---- how it learns
@@ -233,22 +228,8 @@ def export(net: ListeningNet, whisper: Path, out: Path, *, notes: dict[str, str]
         RuntimeError: ONNX Runtime and torch differ by more than _TOLERANCE.
     """
     written = Written(net).eval()
-    mel, heard = torch.rand(1, N_MELS, 147) * 8 - 4, torch.randn(1, _FEATURES, 147)
-    names = [listener.MEL, listener.HEARD]
+    inputs = {listener.MEL: torch.rand(1, N_MELS, 147) * 8 - 4, listener.HEARD: torch.randn(1, _FEATURES, 147)}
     axes = {listener.MEL: {2: "frames"}, listener.HEARD: {2: "frames"}, listener.MOUTHS: {1: "frames"}}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            written,
-            (mel, heard),
-            str(out),
-            opset_version=_OPSET,
-            input_names=names,
-            output_names=[listener.MOUTHS],
-            dynamic_axes=axes,
-            dynamo=False,
-        )
-    model = onnx.load(out)
     about = {
         "name": "listener",
         "version": "1",
@@ -256,14 +237,10 @@ def export(net: ListeningNet, whisper: Path, out: Path, *, notes: dict[str, str]
         listener.HEADS: listener.heads(whisper),
         "licence": "Apache-2.0",
     }
-    onnx.helper.set_model_props(model, about | notes)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, out)
+    save(traced(written, inputs, listener.MOUTHS, axes, out), about | notes, out)
     with torch.no_grad():
-        wanted = written(mel, heard).numpy()
-    (made,) = onnx_file.session(out, out.name, threads=1).run(None, {names[0]: mel.numpy(), names[1]: heard.numpy()})
-    gap = float(np.abs(np.asarray(made) - wanted).max())
-    if gap > _TOLERANCE:
-        raise RuntimeError(f"the written net differs from the trained one by {gap}")
-    logger.info("net written", extra={"path": str(out), "difference": gap})
+        wanted = written(*inputs.values()).numpy()
+    feeds = {name: values.numpy() for name, values in inputs.items()}
+    (made,) = onnx_file.session(out, out.name, threads=1).run(None, feeds)
+    hold(np.asarray(made), wanted, out, _TOLERANCE)
     return out

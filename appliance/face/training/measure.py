@@ -19,7 +19,7 @@ from appliance.face.mel import RATE_HZ, mel_windows
 from appliance.face.net import FaceNet
 from appliance.face.training.speakers import Espeak, Flite, with_piper
 from appliance.face.training.speech import Speech
-from appliance.face.visemes import aperture, tracks
+from appliance.face.visemes import CLOSED, aperture, tracks
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -30,11 +30,11 @@ HELD_OUT = tuple(Path(__file__).with_name("held_out.txt").read_text(encoding="ut
 KINDS = ("joe", "pitched", "espeak")
 """Who speaks them to the net, see `spoken`,"""
 STRANGERS = ("joe", "pitched", "espeak", "espeak m3", "flite slt")
-"""and to the listener: nobody but joe is in its corpus."""
+"""and to the listener: only joe, plain and pitched, is in its corpus."""
 NOISE_DB = 20
 """White noise so far below the voice, where there is some."""
-CLOSED, OPEN = 0.09, 0.35
-"""Apertures under which lips count as closed, and over which they are plainly open."""
+OPEN = 0.35
+"""Aperture over which lips are plainly open."""
 
 
 @dataclass(frozen=True, slots=True)

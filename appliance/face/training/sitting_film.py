@@ -30,7 +30,6 @@ from appliance.face.visemes import tracks
 from appliance.phoneme import Phoneme
 
 Floats = NDArray[np.float32]
-Pixels = NDArray[np.uint8]
 
 _GAP_S = 0.4
 """Between two sentences."""
@@ -61,7 +60,7 @@ def write(files: Mapping[str, Path], out: Path, sitting: Sitting, say: Callable[
         files: for the roles face, avatar and voice.
         say: told each line of progress.
     """
-    config = FaceConfig(name_plate="", ai_label="")
+    config = FaceConfig(ai_label=False)
     renderer = FaceRenderer(files["face"], files["avatar"], config)
     renderer.load()
     pcm, phones = _speech(PiperVoice.load(files["voice"], include_alignments=True), sitting)
