@@ -153,6 +153,21 @@ def frozen(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen], found: 
     return len(missing) / len(expected) if expected else 0.0
 
 
+def arrived(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen]) -> float:
+    """How many pictures moved the lips while an answer was heard, of those that should have, 0 to 1.
+
+    Args:
+        rendered: as for `offset`.
+    """
+    near = [frame for frame in seen if rendered[0].at_s <= frame.at_s <= rendered[-1].at_s]
+    counts = [
+        int((np.abs(np.diff(_box([frame.cells for frame in frames]), axis=0) @ mouth.weights) > mouth.still).sum())
+        for frames in (near, rendered)
+        if len(frames) > 1
+    ]
+    return min(counts[0] / max(counts[1], 1), 1.0) if len(counts) > 1 else 0.0
+
+
 def _box(pictures: Sequence[Cells]) -> Signal:
     return np.array([picture[BOX].reshape(-1) for picture in pictures], np.float64)
 

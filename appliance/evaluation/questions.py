@@ -50,14 +50,14 @@ def of_persona(persona: Persona, voice: Path, count: int) -> list[Recording]:
 
 def choose(persona: Persona, count: int) -> list[str]:
     """The longest wording of `count` entries with long answers, spread over the persona's list."""
-    entries = _long_answers(persona)
+    entries = long_answers(persona)
     step = max(1, len(entries) // max(count, 1))
     return [max(entry.questions, key=len) for entry in entries[::step]][:count]
 
 
 def short(persona: Persona, voice: Path) -> Recording:
     """A question that is asked in a breath and has a long answer, spoken as by `of_persona`."""
-    wordings = [text for entry in _long_answers(persona) for text in entry.questions]
+    wordings = [text for entry in long_answers(persona) for text in entry.questions]
     return _spoken(min(wordings, key=lambda text: (abs(len(text.split()) - _FEW_WORDS), len(text))), voice)
 
 
@@ -66,7 +66,8 @@ def backchannels(voice: Path) -> list[Recording]:
     return [Recording(text.strip("."), _spoken(text, voice).pcm) for text in _BACKCHANNELS]
 
 
-def _long_answers(persona: Persona) -> list[Entry]:
+def long_answers(persona: Persona) -> list[Entry]:
+    """Entries whose answers are worth interrupting; all plain ones where there are none."""
     plain = [entry for entry in persona.entries if not (entry.small_talk or entry.repeat or entry.urgent)]
     return [entry for entry in plain if len(entry.answer) >= _ANSWER_CHARACTERS] or plain
 

@@ -34,6 +34,8 @@ _CALM_S = 2.5
 _GREETED_S = 30.0
 _ENDLESS_S = 60.0
 _LONGEST = 20
+_FEW = 0.5
+"""Pictures that moved, of those that should have, below which an answer cannot be compared."""
 _ENOUGH = 8
 """Offsets of single answers differ by some 10 ms: a line through fewer says nothing about drift."""
 
@@ -52,6 +54,8 @@ class Samples:
     """How alike both mouths were, one an offset."""
     lips_frozen: list[float] = field(default_factory=list[float])
     """Share of lip movements that did not arrive, one an offset."""
+    starved: int = 0
+    """Answers that could not be compared because too few of their pictures came: the machine did not keep up."""
     errors: list[str] = field(default_factory=list[str])
     """No answer, or one that could not be compared."""
 
@@ -148,7 +152,10 @@ async def _compare(pieces: Sequence[Piece], reference: Reference, samples: Sampl
         rendered = await reference.render(piece.timeline.heard, Stretch(found[0].start_s, found[-1].end_s))
         offset = mouth.offset(face, piece.timeline.seen, rendered)
         if offset is None:
-            samples.errors.append(f"the lips of the answer at {piece.at_s:.0f} s are not those of its voice")
+            share = mouth.arrived(face, piece.timeline.seen, rendered)
+            samples.starved += share < _FEW
+            what = f"came in {share:.0%} of their pictures" if share < _FEW else "are not those of its voice"
+            samples.errors.append(f"the lips of the answer at {piece.at_s:.0f} s {what}")
             continue
         samples.offset_ms.append((piece.at_s / 60, offset.ms))
         samples.correlation.append(offset.correlation)

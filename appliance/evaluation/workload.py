@@ -17,7 +17,6 @@ import av
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
-from livekit.agents.types import APIConnectOptions
 
 from appliance.bundles.verify import files
 from appliance.clock import monotonic
@@ -26,12 +25,12 @@ from appliance.context import Context, Engines
 from appliance.ears.voice_activity import voice_activity
 from appliance.engine import Bridge, Call, SessionId, TurnId
 from appliance.evaluation.headroom import Cost
+from appliance.evaluation.speech import ONCE, Speech, say
 from appliance.mind.llama import ChatRequest, ReplyEnd
 from appliance.personas.persona import load
 from appliance.providers import ProviderFactory, warm_up
 
 RATE_HZ = 24_000
-_ONCE = APIConnectOptions(max_retry=0, timeout=60.0)
 _TOGETHER = 8
 """Visitors whose replies are made at once."""
 _FACES = 4
@@ -100,8 +99,8 @@ class Machine:
         self._engines = engines
         self._rounds = rounds
         self._context = context
-        self._speech: list[npt.NDArray[np.int16]] = []
-        self._spoken = 0
+        self._said: list[Speech] = []
+        self._heard: list[npt.NDArray[np.int16]] = []
         self.size = (0, 0)
 
     def here(self, engine: str) -> bool:
@@ -113,26 +112,24 @@ class Machine:
         tts = ProviderFactory(self._context("voice")).create_tts(self._config.voice)
         sentence, clause = Watch(), Watch()
 
-        async def say(text: str, *, first: bool = False) -> float:
-            self._spoken += 1
-            resampler = rtc.AudioResampler(tts.sample_rate, RATE_HZ)
-            pieces: list[rtc.AudioFrame] = []
-            async with tts.synthesize(text.format(self._spoken, self._spoken + 7), conn_options=_ONCE) as stream:
-                async for event in stream:
-                    pieces += resampler.push(event.frame)
-                    if first:
-                        return 1.0
-            pieces += resampler.flush()
-            pcm = np.concatenate([np.frombuffer(piece.data, np.int16) for piece in pieces])
-            self._speech.append(pcm)
-            return len(pcm) / RATE_HZ
+        async def whole(number: int) -> float:
+            speech = await say(tts, _SENTENCE.format(number, number + 7))
+            self._said.append(speech)
+            return len(speech.pcm) / speech.rate_hz
+
+        async def begun(number: int) -> float:
+            async with tts.synthesize(_CLAUSE.format(number), conn_options=ONCE) as stream:
+                async for _ in stream:
+                    break
+            return 1.0
 
         try:
-            for _ in range(max(self._rounds, _FACES)):
-                await sentence.run(say(_SENTENCE))
-                await clause.run(say(_CLAUSE, first=True))
+            for number in range(max(self._rounds, _FACES)):
+                await sentence.run(whole(number))
+                await clause.run(begun(number))
         finally:
             await tts.aclose()
+        self._heard = [_resampled(speech) for speech in self._said]
         return sentence, clause
 
     async def hear(self) -> tuple[Watch, Watch]:
@@ -142,16 +139,16 @@ class Machine:
 
         async def hear(speech: npt.NDArray[np.int16]) -> float:
             piece = speech[: 3 * RATE_HZ]
-            await stt.recognize(rtc.AudioFrame(piece.tobytes(), RATE_HZ, 1, len(piece)), conn_options=_ONCE)
+            await stt.recognize(rtc.AudioFrame(piece.tobytes(), RATE_HZ, 1, len(piece)), conn_options=ONCE)
             return 1.0
 
         async def several() -> float:
-            return sum(await asyncio.gather(*(hear(speech) for speech in self._speech[:_FACES])))
+            return sum(await asyncio.gather(*(hear(speech) for speech in self._heard[:_FACES])))
 
         try:
             for n in range(self._rounds):
                 await together.run(several())
-                await alone.run(hear(self._speech[n % len(self._speech)]))
+                await alone.run(hear(self._heard[n % len(self._heard)]))
         finally:
             await stt.aclose()
         return together, alone
@@ -189,17 +186,17 @@ class Machine:
 
     async def draw(self) -> tuple[Watch, Watch, list[bytes]]:
         """Several faces that speak at once, and one that is silent; some of the pictures as well."""
-        config, n_chunk = self._config.face, RATE_HZ // self._config.face.fps
+        config = self._config.face
         faces = [ProviderFactory(self._context(f"face-{n}")).create_avatar(config) for n in range(_FACES)]
         speaking, silent = Watch(), Watch()
         pictures: list[bytes] = []
         self.size = faces[0].size
 
         async def speak(n: int, segment: int) -> float:
-            face, speech = faces[n], self._speech[(n + segment) % len(self._speech)]
-            face.push(segment, speech, RATE_HZ)
+            face, speech = faces[n], self._said[(n + segment) % len(self._said)]
+            face.push(segment, speech.pcm, speech.rate_hz, speech.phonemes)
             face.flush(segment)
-            n_frames = -(-len(speech) // n_chunk)
+            n_frames = -(-len(speech.pcm) * config.fps // speech.rate_hz)
             for index in range(n_frames):
                 await face.wait(segment, index)
                 picture = face.frame((segment, index))
@@ -227,7 +224,7 @@ class Machine:
     async def watch(self) -> float:
         """Share of a core that a visitor takes who may begin to speak at any moment."""
         stream = voice_activity().stream()
-        pcm = np.concatenate(self._speech)[: 8 * RATE_HZ]
+        pcm = np.concatenate(self._heard)[: 8 * RATE_HZ]
         n_frame = RATE_HZ // 50
         watch = Watch()
 
@@ -245,6 +242,13 @@ class Machine:
         finally:
             await stream.aclose()
         return watch.cost().cpu_s
+
+
+def _resampled(speech: Speech) -> npt.NDArray[np.int16]:
+    """What is heard of it, at RATE_HZ."""
+    resampler = rtc.AudioResampler(speech.rate_hz, RATE_HZ)
+    pieces = [piece for frame in speech.frames for piece in resampler.push(frame)] + resampler.flush()
+    return np.concatenate([np.frombuffer(piece.data, np.int16) for piece in pieces])
 
 
 @dataclass(frozen=True, slots=True)

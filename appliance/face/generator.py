@@ -28,7 +28,7 @@ from appliance.engine import Streams
 from appliance.errors import EngineError
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
-from appliance.face.drive import Drive, FromPhonemes, FromSound, FromSpeech
+from appliance.face.drive import Drive
 from appliance.face.life import Life
 from appliance.face.renderer import FaceRenderer, RenderedFrame, RenderRequest
 from appliance.metrics import frames_late
@@ -212,7 +212,7 @@ class FaceGenerator:
         Where its phonemes are known, each comes no later than its sound, from the first one on, seconds from the
         utterance's start.
         """
-        utterance = self._utterances.get(segment) or self._begin(segment, self._drive(rate_hz, known=bool(phonemes)))
+        utterance = self._utterances.get(segment) or self._begin(segment, rate_hz, known=bool(phonemes))
         if utterance.still:
             return
         utterance.sound.append((pcm, phonemes))
@@ -305,23 +305,16 @@ class FaceGenerator:
         """Whether a picture belongs to this place of those that are drawn at the rate in force."""
         return place * self._drawn_fps // self._fps != (place - 1) * self._drawn_fps // self._fps
 
-    def _begin(self, segment: int, drive: Drive) -> _Utterance:
+    def _begin(self, segment: int, rate_hz: int, *, known: bool) -> _Utterance:
         base = self._index + 1
         for earlier in self._utterances.values():
             earlier.hear(most=sys.maxsize)
             if not earlier.still:
                 base = max(base, earlier.base + earlier.n_rows)
-        utterance = _Utterance(segment, base, drive, still=self._still)
+        utterance = _Utterance(segment, base, self._renderer.drive(rate_hz, known=known), still=self._still)
         self._utterances[segment] = utterance
         utterance.task = asyncio.create_task(self._render(utterance), name="face-utterance")
         return utterance
-
-    def _drive(self, rate_hz: int, *, known: bool) -> Drive:
-        if known and self._renderer.takes_mouths:
-            return FromPhonemes(rate_hz, fps=self._fps)
-        if self._renderer.takes_stretches:
-            return FromSpeech(rate_hz, fps=self._fps)
-        return FromSound(rate_hz, fps=self._fps, offset_s=self._renderer.window_offset_s)
 
     async def _render(self, utterance: _Utterance) -> None:
         """Send rows to the net and keep what comes back, at most AHEAD pictures before they are shown."""

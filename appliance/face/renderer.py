@@ -18,6 +18,7 @@ from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face.avatar import Avatar, load_avatar, portrait
 from appliance.face.compositor import Compositor
+from appliance.face.drive import Drive, FromPhonemes, FromSound, FromSpeech
 from appliance.face.listener import Listener
 from appliance.face.loop_net import LoopNet
 from appliance.face.mel import presence
@@ -120,17 +121,18 @@ class FaceRenderer:
         assert self._net is not None, "load() comes first"
         return self._window_offset_s
 
-    @property
-    def takes_mouths(self) -> bool:
-        """Whether a request may tell mouths instead of sound."""
-        assert self._net is not None, "load() comes first"
-        return self._net.takes_mouths
+    def drive(self, rate_hz: int, *, known: bool) -> Drive:
+        """What makes the rows of an utterance's requests from its sound.
 
-    @property
-    def takes_stretches(self) -> bool:
-        """Whether a request of speech alone brings stretches of sound, and not mel windows."""
+        Args:
+            known: its phonemes are told with it.
+        """
         assert self._net is not None, "load() comes first"
-        return self._net.takes_stretches
+        if known and self._net.takes_mouths:
+            return FromPhonemes(rate_hz, fps=self._config.fps)
+        if self._net.takes_stretches:
+            return FromSpeech(rate_hz, fps=self._config.fps)
+        return FromSound(rate_hz, fps=self._config.fps, offset_s=self._window_offset_s)
 
     @cached_property
     def portrait(self) -> bytes:

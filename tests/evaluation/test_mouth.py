@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from appliance.evaluation.measures import Stretch
-from appliance.evaluation.mouth import closed_s, find_mouth, first_moved_s, frozen, offset
+from appliance.evaluation.mouth import arrived, closed_s, find_mouth, first_moved_s, frozen, offset
 from appliance.evaluation.timeline import GRID, Cells, Seen
 
 FPS = 25
@@ -84,6 +84,20 @@ def test_held_pictures_are_missed_movements() -> None:
     assert found is not None
     assert found.ms == pytest.approx(50, abs=10)
     assert frozen(mouth, held, rendered, found) == pytest.approx(0.5, abs=0.12)
+
+
+def held(seen: list[Seen], every: int) -> list[Seen]:
+    """As a machine shows a face that draws only one in `every` pictures."""
+    return [Seen(frame.at_s, seen[n - n % every].cells) for n, frame in enumerate(seen)]
+
+
+@pytest.mark.parametrize(("every", "share"), [(1, 1.0), (2, 0.5), (5, 0.2)])
+def test_pictures_that_came_are_counted(every: int, share: float) -> None:
+    seen = face(0.05)
+    mouth = find_mouth(seen, SPEECH)
+    assert mouth is not None
+    assert arrived(mouth, held(seen, every), reference(SPEECH[0])) == pytest.approx(share, abs=0.12)
+    assert arrived(mouth, [], reference(SPEECH[0])) == 0
 
 
 def test_lips_of_other_words_give_no_offset() -> None:

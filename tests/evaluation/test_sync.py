@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from appliance.config import load as configuration
-from appliance.evaluation.sync import Samples, measure, texts
+from appliance.evaluation.measures import Stretch
+from appliance.evaluation.sync import (
+    Piece,
+    Samples,
+    _compare,  # pyright: ignore[reportPrivateUsage]
+    measure,
+    texts,
+)
 from appliance.evaluation.timeline import Heard, Seen, Timeline
 from appliance.personas.persona import load
 from tests.evaluation.test_measures import sound
+from tests.evaluation.test_mouth import FPS, SPEECH, face, held, opening, picture
 
 
 def test_drift_is_the_slope_over_the_whole_time() -> None:
@@ -43,11 +54,44 @@ def test_a_timeline_hands_over_what_was_recorded_so_far() -> None:
     assert timeline.take().seen == list[Seen]()
 
 
+class OtherWords:
+    """A reference that renders something else."""
+
+    async def render(self, heard: Sequence[Heard], answer: Stretch) -> list[Seen]:
+        rng = np.random.default_rng(5)
+        times = np.arange(answer.start_s, answer.end_s, 1 / FPS)
+        mouths = opening(times - 100, seed=77)
+        return [Seen(float(t), picture(m, t, rng)) for t, m in zip(times, mouths, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("every", "what", "starved"), [(1, "are not those of its voice", 0), (4, "of their pictures", 1)]
+)
+async def test_lips_that_are_not_the_voices_are_told_from_a_machine_that_is_too_slow(
+    every: int, what: str, starved: int
+) -> None:
+    answer = SPEECH[0]
+    shown = [frame for frame in held(face(0.05), every) if frame.at_s < answer.end_s + 1]
+    heard = sound((answer.start_s, answer.end_s), length_s=answer.end_s + 1)
+    visit = Timeline(heard=heard, seen=[Seen(100 + frame.at_s, frame.cells) for frame in shown])
+    pieces = [Piece(0.0, Timeline()), Piece(0.0, visit)]
+    samples = Samples()
+    await _compare(pieces, OtherWords(), samples)  # type: ignore[arg-type]
+    assert len(samples.errors) == 1
+    assert what in samples.errors[0]
+    assert samples.starved == starved
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 async def test_a_real_box_keeps_its_lips_with_its_voice(models: object) -> None:
     assert models
-    samples = await measure(configuration().config, None, 6.0, lambda _: None)
+    for _ in range(3):
+        samples = await measure(configuration().config, None, 6.0, lambda _: None)
+        if not samples.starved:
+            break
+    if 0 < samples.starved == len(samples.errors):
+        pytest.skip(f"something else keeps this machine too busy to draw a face: {samples.errors}")
     assert samples.errors == []
     assert samples.answers >= 1
     assert min(samples.correlation) > 0.5

@@ -13,6 +13,7 @@ import pytest
 from appliance.context import Context, Engines
 from appliance.engine import Call, SessionId, TurnId
 from appliance.errors import AvatarError
+from appliance.face.drive import Drive, FromPhonemes, FromSound
 from appliance.face.generator import AHEAD, FaceGenerator
 from appliance.face.life import Clip
 from appliance.face.renderer import RenderedFrame, RenderRequest
@@ -66,10 +67,14 @@ def avatar() -> SimpleNamespace:
     )
 
 
+def drive(rate_hz: int, *, known: bool) -> Drive:
+    return FromPhonemes(rate_hz, fps=25) if known else FromSound(rate_hz, fps=25, offset_s=-0.08)
+
+
 @pytest.fixture
 async def face() -> AsyncIterator[tuple[FaceGenerator, FakeBridge]]:
     bridge = FakeBridge()
-    renderer = SimpleNamespace(avatar=avatar(), window_offset_s=-0.08, takes_mouths=True, takes_stretches=False)
+    renderer = SimpleNamespace(avatar=avatar(), drive=drive)
     context = Context(Engines(), {}, SimpleNamespace(name="nobody"))  # type: ignore[arg-type]
     generator = FaceGenerator(renderer, bridge, context, fps=25, clock=lambda: 50.0)  # type: ignore[arg-type]
     yield generator, bridge

@@ -13,6 +13,7 @@ from piper import PiperVoice
 from appliance.config import FaceConfig
 from appliance.errors import AvatarError
 from appliance.face import plugin
+from appliance.face.drive import FromPhonemes, FromSpeech
 from appliance.face.listener import Listener, WhisperFeatures, heads, knows, stretched
 from appliance.face.renderer import FaceRenderer, RenderRequest
 from appliance.face.stretches import AFTER, BEFORE, runs
@@ -57,7 +58,8 @@ def test_a_listener_is_given_stretches_and_a_known_mouth_is_not_heard(tmp_path: 
     engine = FaceRenderer(net, generate.HERE / "tiny.avatar", FaceConfig(), listener=listener)
     engine.load()
     engine.warm_up()
-    assert engine.takes_stretches and engine.takes_mouths
+    assert isinstance(engine.drive(16_000, known=True), FromPhonemes)
+    assert isinstance(engine.drive(16_000, known=False), FromSpeech)
     assert listener.given == [], "it is opened when something is heard"
     loud = np.tile(0.9 * np.sin(np.arange(BEFORE + AFTER) / 7), (2, 1)).astype(np.float32)
     quiet, open_ = (next(iter(engine.pictures(RenderRequest((1, 2), drive)))).picture for drive in (loud * 0, loud))

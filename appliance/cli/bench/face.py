@@ -1,5 +1,5 @@
-"""Draws recorded speech with the box's face and the stock way, in turns, and publishes it in real time to somebody who
-watches: what a frame costs, and what share of a core a speaking face takes."""
+"""Draws what the voice says with the box's face and the stock way, in turns, and publishes it in real time to somebody
+who watches: what a frame costs, and what share of a core a speaking face takes."""
 
 from __future__ import annotations
 

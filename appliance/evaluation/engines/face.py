@@ -1,15 +1,16 @@
 """`appliance bench face`: milliseconds of a drawn frame beside the stock way, and the share of a core while speaking.
 
-A frame: the box's renderer is given stretches of recorded speech as its bridge gives them, the baseline draws the same
-windows; they take turns. The share: this process draws and publishes an utterance in real time through a livekit-server
-of its own to a watching process; its CPU time (net, mel, composition, sound, encoding, sending, Python), less what it
-uses with nothing to do, over the seconds of speech.
+The box's own voice speaks, and tells its phonemes if it can. A frame: the box's renderer is given stretches of that as
+its bridge gives them, the baseline draws the mel windows of the same sound; they take turns. The share: this process
+draws and publishes an utterance in real time through a livekit-server of its own to a watching process; its CPU time
+(net, composition, sound, encoding, sending, Python), less what it uses with nothing to do, over the seconds of speech.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from livekit import rtc
 from numpy.typing import NDArray
 
 from appliance.clock import monotonic
@@ -24,26 +26,29 @@ from appliance.codec import DECODES_ATTRIBUTE, VideoCodec, chosen
 from appliance.config import Config, FaceConfig
 from appliance.context import Context, Engines
 from appliance.engine import SessionId
+from appliance.errors import MediaError
 from appliance.evaluation.engines.plain_face import PlainFace
 from appliance.evaluation.engines.published import core_share, speak, stage
-from appliance.evaluation.questions import of_persona
-from appliance.evaluation.timeline import RATE_HZ as RECORDED_HZ
+from appliance.evaluation.questions import long_answers
+from appliance.evaluation.speech import Speech, say
 from appliance.face import packs
 from appliance.face.mel import RATE_HZ as MEL_HZ
 from appliance.face.mel import mel_windows, presence
+from appliance.face.plugin import listener
 from appliance.face.renderer import FaceRenderer, RenderRequest
 from appliance.face.resampler import Resampler
+from appliance.face.visemes import PARAMETERS, departure
 from appliance.personas.persona import load
 from appliance.providers import ProviderFactory
-from appliance.stage.publisher import RATE_HZ, PublishOptions
+from appliance.stage.publisher import PublishOptions
 
 Floats = NDArray[np.float32]
-Pcm16 = NDArray[np.int16]
 Progress = Callable[[str], None]
 
+_CHARACTERS = 20
+"""More than any voice says in a second."""
 _STRETCH = 24
-"""Windows of one request: what the face asks of its engine at once, in whole batches of any size."""
-_RECORDINGS = 8
+"""Rows of one request: what the face asks of its engine at once, in whole batches of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Samples:
     """The same, the ordinary way."""
     batch_ms_per_frame: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     """By frames in one run of the net."""
+    heard_ms_per_frame: list[float] = field(default_factory=list[float])
+    """Mean of each stretch as a voice that tells no phonemes has it drawn, listening included."""
     core_share_speaking: list[float] = field(default_factory=list[float])
     """Of each utterance, with encoding."""
     core_share_silent: list[float] = field(default_factory=list[float])
@@ -89,6 +96,7 @@ class Samples:
             "ratio": round(float(np.median(self.ms_per_frame) / np.median(self.stock_ms_per_frame)), 3),
             "stock_ms_per_frame": _median(self.stock_ms_per_frame),
             "batch_ms_per_frame": {name: _median(values) for name, values in self.batch_ms_per_frame.items()},
+            "heard_ms_per_frame": _median(self.heard_ms_per_frame),
             "core_share_silent": _median(self.core_share_silent, 3),
             "first_picture_ms": _median(self.first_picture_ms),
             "late_share": round(self.frames_late / max(self.frames_spoken, 1), 4),
@@ -105,8 +113,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
     files = dict(paths) | ({"avatar": packs.find(config.face.avatar)} if config.face.avatar else {})
     context = Context(Engines(), files, load(config.session.persona), SessionId("bench"))
     progress("preparing speech")
-    recordings = await asyncio.to_thread(of_persona, context.persona, paths["voice"], _RECORDINGS)
-    speech = [recording.pcm for recording in recordings]
+    speech = await _spoken(config, context, plan.speech_s)
     samples = Samples()
     await asyncio.to_thread(_draw, _Drawing(config.face, files, plan.rounds, progress), speech, samples)
     await _publish(_Publishing(config.face, context, plan, progress), speech, samples)
@@ -115,6 +122,23 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
 
 def _median(values: Sequence[float], digits: int = 2) -> float:
     return round(float(np.median(values)), digits)
+
+
+async def _spoken(config: Config, context: Context, seconds: float) -> Speech:
+    """Answers of the persona in one reply, at least so long."""
+    context = dataclasses.replace(context, engines=Engines())
+    voice = ProviderFactory(context).create_tts(config.voice)
+    try:
+        await context.engines.ready()
+        text = ""
+        for entry in itertools.cycle(long_answers(context.persona)):
+            text = f"{text} {entry.answer}".strip()
+            if len(text) >= seconds * _CHARACTERS:
+                return await say(voice, text)
+        raise MediaError("the persona says nothing", code="not-found", hint="give it an approved answer")
+    finally:
+        await voice.aclose()
+        await context.engines.close()
 
 
 # ---- one frame
@@ -128,36 +152,55 @@ class _Drawing:
     progress: Progress
 
 
-def _draw(of: _Drawing, speech: Sequence[Pcm16], samples: Samples) -> None:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The same pictures of speech, each way; only those in which the mouth is not at rest."""
+
+    box: Floats
+    """Mouths, (n, 8), where the voice tells its phonemes and the net takes them; else as `heard`."""
+    heard: Floats
+    """What the box draws them from where it has to listen."""
+    windows: Floats
+    """(n, 80, 16) mel, for the baseline."""
+
+    def stretch(self, number: int) -> _Rows:
+        """Some in a row, from the front again after the last."""
+        places = np.arange(number * _STRETCH, (number + 1) * _STRETCH) % len(self.box)
+        return _Rows(self.box[places], self.heard[places], self.windows[places])
+
+
+def _draw(of: _Drawing, speech: Speech, samples: Samples) -> None:
     cv2.setNumThreads(of.config.threads)
-    renderer = FaceRenderer(of.files["face"], of.files["avatar"], of.config)
+    hears = listener(of.files, threads=of.config.threads)
+    renderer = FaceRenderer(of.files["face"], of.files["avatar"], of.config, listener=hears)
     renderer.load()
     renderer.warm_up()
     while renderer.prepare():  # as a box does while nobody is there
         pass
-    windows = _sounding(speech, of.config.fps, renderer.window_offset_s)
+    rows = _rows(renderer, speech, of.config.fps)
     stock = PlainFace(of.files["face"], renderer.avatar, threads=of.config.threads)
     sizes = [size for size in (1, 2, 4, 8) if size <= of.config.batch_max]
     for number in range(of.rounds + 1):
         of.progress(f"drawing, {number} of {of.rounds}")
-        first = number * _STRETCH
-        stretch = windows[np.arange(first, first + _STRETCH) % len(windows)]
-        ours, stock_ms = _ours(renderer, stretch, first, _STRETCH), _stock(stock, stretch, first)
-        batches = {str(size): _ours(renderer, stretch, first, size) for size in sizes}
-        if number:  # the first one warms both up
+        first, some = number * _STRETCH, rows.stretch(number)
+        ours, stock_ms = _ours(renderer, some.box, first, _STRETCH), _stock(stock, some.windows, first)
+        heard = _ours(renderer, some.heard, first, _STRETCH)
+        batches = {str(size): _ours(renderer, some.box, first, size) for size in sizes}
+        if number:  # the first one warms all up
             samples.ms_per_frame.append(ours)
             samples.stock_ms_per_frame.append(stock_ms)
+            samples.heard_ms_per_frame.append(heard)
             for name, value in batches.items():
                 samples.batch_ms_per_frame.setdefault(name, []).append(value)
     renderer.close()
 
 
 def _ours(renderer: FaceRenderer, stretch: Floats, first: int, size: int) -> float:
-    """Milliseconds a frame, the stretch asked for `size` windows at a time, as the bridge asks."""
+    """Milliseconds a frame, the stretch asked for `size` rows at a time, as the bridge asks."""
     started_s = monotonic()
     for at in range(0, len(stretch), size):
-        windows = stretch[at : at + size]
-        request = RenderRequest(tuple(range(first + at, first + at + len(windows))), windows)
+        rows = stretch[at : at + size]
+        request = RenderRequest(tuple(range(first + at, first + at + len(rows))), rows)
         list(renderer.pictures(request))
     return (monotonic() - started_s) * 1000 / len(stretch)
 
@@ -169,16 +212,21 @@ def _stock(stock: PlainFace, stretch: Floats, first: int) -> float:
     return (monotonic() - started_s) * 1000 / len(stretch)
 
 
-def _sounding(speech: Sequence[Pcm16], fps: int, offset_s: float) -> Floats:
-    """The windows of all recordings in which there is sound, (n, 80, 16): only these need the net."""
-    cut = [mel_windows(_resampled(pcm, MEL_HZ), fps=fps, offset_s=offset_s) for pcm in speech]
-    windows = np.concatenate(cut)
-    return np.ascontiguousarray(windows[presence(windows) > 0])
+def _rows(renderer: FaceRenderer, speech: Speech, fps: int) -> _Rows:
+    box, heard = (_driven(renderer, speech, known=known) for known in (bool(speech.phonemes), False))
+    resampler = Resampler(speech.rate_hz, MEL_HZ)
+    pcm = np.concatenate([resampler.push(speech.pcm), resampler.flush()])
+    windows = mel_windows(pcm, fps=fps, offset_s=renderer.window_offset_s)
+    count = min(len(box), len(heard), len(windows))
+    box, heard, windows = box[:count], heard[:count], windows[:count]
+    moving = departure(box) if box.shape[1:] == (len(PARAMETERS),) else presence(windows)
+    places = np.flatnonzero(moving > 0)
+    return _Rows(box[places], heard[places], windows[places])
 
 
-def _resampled(pcm: Pcm16, rate_hz: int) -> Floats:
-    resampler = Resampler(RECORDED_HZ, rate_hz)
-    return np.concatenate([resampler.push(pcm), resampler.flush()])
+def _driven(renderer: FaceRenderer, speech: Speech, *, known: bool) -> Floats:
+    drive = renderer.drive(speech.rate_hz, known=known)
+    return np.concatenate([drive.push(speech.pcm, speech.phonemes if known else ()), drive.settle()])
 
 
 # ---- published
@@ -192,7 +240,7 @@ class _Publishing:
     progress: Progress
 
 
-async def _publish(of: _Publishing, speech: Sequence[Pcm16], samples: Samples) -> None:
+async def _publish(of: _Publishing, speech: Speech, samples: Samples) -> None:
     plan = of.plan
     video_codec = chosen(of.config.video_codec, {DECODES_ATTRIBUTE: VideoCodec.H264})
     options = PublishOptions(of.config.fps, of.config.bitrate_kbps, video_codec)
@@ -211,12 +259,12 @@ async def _publish(of: _Publishing, speech: Sequence[Pcm16], samples: Samples) -
                 samples.core_share_speaking.append(spoken.core_share - bare)
                 samples.first_picture_ms.append(spoken.first_picture_ms)
                 samples.frames_late += spoken.late
-                samples.frames_spoken += len(utterance) * of.config.fps // RATE_HZ
+                samples.frames_spoken += round(plan.speech_s * of.config.fps)
     finally:
         await of.context.engines.close()
 
 
-def _utterance(speech: Sequence[Pcm16], seconds: float) -> Pcm16:
-    """Recordings one after the other without a pause, (n,) int16 at the stage's rate."""
-    whole = np.concatenate([_resampled(pcm, RATE_HZ) for pcm in speech])
-    return np.resize((whole * 32767).astype(np.int16), round(seconds * RATE_HZ))
+def _utterance(speech: Speech, seconds: float) -> list[rtc.AudioFrame]:
+    """What the voice handed over first, so long as said."""
+    ends_s = np.cumsum([frame.duration for frame in speech.frames])
+    return speech.frames[: int(np.searchsorted(ends_s, seconds)) + 1]

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from livekit import rtc
-from livekit.agents.types import APIConnectOptions
 from numpy.typing import NDArray
 
 from appliance.errors import MediaError
 from appliance.evaluation.clips import Clip
+from appliance.evaluation.speech import say
 from appliance.face.mel import RATE_HZ
-from appliance.phoneme import Phoneme, carried
+from appliance.phoneme import Phoneme
 
 if TYPE_CHECKING:  # it needs pocketsphinx
     from appliance.face.training.alignment import Aligner
@@ -25,7 +24,6 @@ Progress = Callable[[str], None]
 
 _LEAD_S = 0.4
 """Silence before and after a sentence."""
-_ONCE = APIConnectOptions(max_retry=0, timeout=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +44,8 @@ async def by_voice(sentences: Sequence[str], voice: Any, progress: Progress) -> 
     """What the box's voice, a TTS plugin, makes of each sentence."""
     for number, text in enumerate(sentences):
         progress(f"speaking, {number + 1} of {len(sentences)}")
-        frames: list[rtc.AudioFrame] = []
-        phonemes: list[Phoneme] = []
-        async with voice.synthesize(text, conn_options=_ONCE) as stream:
-            async for event in stream:
-                frames.append(event.frame)
-                phonemes += carried(event.frame)
-        pcm = np.concatenate([np.frombuffer(frame.data, np.int16) for frame in frames])
-        yield _with_silence(text, pcm, frames[0].sample_rate, phonemes)
+        speech = await say(voice, text)
+        yield _with_silence(text, speech.pcm, speech.rate_hz, speech.phonemes)
 
 
 async def by_people(clips: Sequence[Clip], not_aligned: list[str], progress: Progress) -> AsyncIterator[Spoken]:

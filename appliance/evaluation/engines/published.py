@@ -11,31 +11,24 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import numpy as np
 from livekit import api, rtc
-from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
 from appliance import webrtc
 from appliance.clock import monotonic
 from appliance.config import SfuConfig
-from appliance.errors import RoomError
+from appliance.errors import AvatarError, RoomError
 from appliance.rooms import random_name
 from appliance.sfu import Sfu
 from appliance.stage.output import Face
-from appliance.stage.publisher import RATE_HZ, Publisher, PublishOptions
+from appliance.stage.publisher import Publisher, PublishOptions
 
-Pcm16 = NDArray[np.int16]
-
-_PIECE = RATE_HZ // 5
-"""Samples of speech that a voice hands out at once."""
 _JOIN_S = 15.0
-_TICK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +78,33 @@ async def stage(face: Face, options: PublishOptions) -> AsyncGenerator[Publisher
         await sfu.stop()
 
 
-async def speak(publisher: Publisher, face: Face, segment: int, pcm: Pcm16) -> Spoken:
-    """Publish an utterance as a voice hands it over, faster than it is heard, and wait until it was heard.
+async def speak(publisher: Publisher, face: Face, segment: int, frames: Sequence[rtc.AudioFrame]) -> Spoken:
+    """Publish an utterance, handed over faster than it is heard, and wait until it was heard.
 
     Args:
         segment: its number, from 0 on.
-        pcm: (n,) int16 at the stage's rate.
+        frames: as a voice hands them over, at least one.
+    Raises:
+        AvatarError: code inference-failed, no picture of it was drawn.
     """
     late = _late()
     started_s, used_s = monotonic(), time.process_time()
-    first_s = started_s
-    for at in range(0, len(pcm), _PIECE):
-        piece = pcm[at : at + _PIECE]
-        await publisher.output.capture_frame(rtc.AudioFrame(piece.tobytes(), RATE_HZ, 1, len(piece)))
-        while at == 0 and not face.ready(segment, 0):
-            await asyncio.sleep(_TICK_S)
-            first_s = monotonic()
+    await publisher.output.capture_frame(frames[0])
+    first = asyncio.create_task(_drawn_s(face, segment))
+    for frame in frames[1:]:
+        await publisher.output.capture_frame(frame)
     publisher.output.flush()
     await publisher.output.wait_for_playout()
     share = (time.process_time() - used_s) / (monotonic() - started_s)
-    return Spoken(share, (first_s - started_s) * 1000, _late() - late)
+    if not first.done():
+        first.cancel()
+        raise AvatarError("no picture of what was said was drawn", code="inference-failed")
+    return Spoken(share, (first.result() - started_s) * 1000, _late() - late)
+
+
+async def _drawn_s(face: Face, segment: int) -> float:
+    await face.wait(segment, 0)
+    return monotonic()
 
 
 def _late() -> int:

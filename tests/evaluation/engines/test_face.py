@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from livekit import rtc
 
+from appliance.bundles.verify import files
 from appliance.cli.bench import face as cli
+from appliance.config import load as configuration
+from appliance.errors import AvatarError
 from appliance.evaluation.engines import face
 from appliance.evaluation.engines.face import Samples
 from appliance.evaluation.engines.plain_face import PlainFace
 from appliance.evaluation.engines.published import core_share, speak, stage
 from appliance.evaluation.plot import dots
+from appliance.evaluation.speech import Speech
 from appliance.face.avatar import load_avatar
 from appliance.stage.publisher import RATE_HZ, PublishOptions
 from tests.fakes.face import FakeFace
 from tests.models import generate
+
+
+def frame(seconds: float) -> rtc.AudioFrame:
+    pcm = np.full(round(seconds * RATE_HZ), 3000, np.int16)
+    return rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm))
 
 
 def test_the_figures_are_medians() -> None:
@@ -25,6 +37,7 @@ def test_the_figures_are_medians() -> None:
         ms_per_frame=[6.0, 5.0, 50.0],
         stock_ms_per_frame=[11.0, 12.0, 13.0],
         batch_ms_per_frame={"1": [7.0], "4": [5.0, 6.0]},
+        heard_ms_per_frame=[8.0],
         core_share_speaking=[0.3121],
         core_share_silent=[0.1],
         first_picture_ms=[9.0],
@@ -52,11 +65,10 @@ def test_the_plain_face_pastes_the_whole_box_into_the_frame() -> None:
     assert np.abs(picture[: top - 2].astype(int) - avatar.frames[7 % avatar.n_frames][: top - 2]).max() <= 3
 
 
-def test_an_utterance_is_as_long_as_asked_for_and_has_no_pause() -> None:
-    loud = np.full(48_000, 8000, np.int16)
-    utterance = face._utterance([loud, loud], 3.0)  # pyright: ignore[reportPrivateUsage]
-    assert utterance.shape == (3 * RATE_HZ,)
-    assert np.abs(utterance).reshape(-1, RATE_HZ // 25).max(1).min() > 7000
+def test_an_utterance_is_as_long_as_asked_for_and_as_the_voice_hands_it_over() -> None:
+    speech = Speech([frame(0.5)] * 9)
+    utterance = face._utterance(speech, 2.2)  # pyright: ignore[reportPrivateUsage]
+    assert [piece.duration for piece in utterance] == [0.5] * 5
 
 
 def test_small_times_are_plotted_in_milliseconds() -> None:
@@ -76,9 +88,36 @@ async def test_a_face_is_published_to_somebody_who_watches() -> None:
     drawn = FakeFace()
     async with stage(drawn, PublishOptions()) as publisher:
         silent = await core_share(0.5)
-        spoken = await speak(publisher, drawn, 0, np.full(RATE_HZ, 3000, np.int16))
+        spoken = await speak(publisher, drawn, 0, [frame(0.2)] * 5)
     assert drawn.pushed == {0: RATE_HZ}
     assert drawn.closed
     assert spoken.core_share > 0
     assert silent < 2
     assert spoken.late == 0
+
+
+class Frozen(FakeFace):
+    """A face that draws nothing."""
+
+    async def wait(self, segment: int, index: int) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.slow
+async def test_a_face_that_draws_nothing_ends_the_measurement() -> None:
+    drawn = Frozen(late=True)
+    async with stage(drawn, PublishOptions()) as publisher:
+        with pytest.raises(AvatarError, match="no picture"):
+            await speak(publisher, drawn, 0, [frame(0.2)] * 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_the_boxs_own_voice_is_drawn_told_and_heard(models: Path) -> None:
+    assert models
+    config = configuration().config
+    samples = await face.measure(config, files(config.models.manifest), face.Plan(1, 1, 2.0, 0.2), lambda _: None)
+    assert [len(found) for found in (samples.ms_per_frame, samples.heard_ms_per_frame)] == [1, 1]
+    assert samples.core_share_speaking[0] > samples.core_share_silent[0]
+    assert 0 < samples.first_picture_ms[0] < 30_000
+    assert samples.frames_spoken == 50
