@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from appliance.face.mel import RATE_HZ, MelWindows
 from appliance.face.resampler import Resampler
-from appliance.face.stretches import AFTER, BEFORE
+from appliance.face.stretches import AFTER, BEFORE, ENOUGH
 from appliance.face.visemes import PARAMETERS, tracks
 from appliance.phoneme import Phoneme
 
@@ -33,8 +33,12 @@ class Drive(Protocol):
         """More sound, (n,): the rows of the pictures that can be drawn now, (pictures, ...)."""
         ...
 
+    def hurry(self, pictures: int) -> Floats:
+        """More is no longer waited for: at least so many rows, if sound is known, as if silence followed it."""
+        ...
+
     def settle(self) -> Floats:
-        """No more for now: the rows of all sound that is known, as if silence followed."""
+        """No more comes: the rows of all sound that is known, as if silence followed."""
         ...
 
 
@@ -49,6 +53,9 @@ class FromSound:
     def push(self, pcm: Pcm16, phonemes: Sequence[Phoneme] = ()) -> Floats:
         return self._mel.push(self._resampler.push(pcm))
 
+    def hurry(self, pictures: int) -> Floats:
+        return self.settle()
+
     def settle(self) -> Floats:
         known = self._mel.push(self._resampler.flush())
         rest = self._mel.finish()
@@ -62,27 +69,33 @@ class FromSpeech:
     def __init__(self, rate_hz: int, *, fps: int) -> None:
         self._resampler = Resampler(rate_hz, RATE_HZ)
         self._fps = fps
-        self._begin()
-
-    def push(self, pcm: Pcm16, phonemes: Sequence[Phoneme] = ()) -> Floats:
-        return self._cut(self._resampler.push(pcm))
-
-    def settle(self) -> Floats:
-        rows = self._cut(np.pad(self._resampler.flush(), (0, AFTER)))
-        self._begin()
-        return rows
-
-    def _begin(self) -> None:
         self._pcm = np.zeros(BEFORE, np.float32)  # what went before the speech, and what is not needed is cut off
         self._start = -BEFORE
         self._n_frames = 0
 
-    def _cut(self, more: Floats) -> Floats:
-        """The stretches that are complete now."""
-        self._pcm = np.concatenate([self._pcm, more])
-        stop = -(-(self._start + len(self._pcm) - AFTER) * self._fps // RATE_HZ)
-        middles = np.arange(self._n_frames, max(stop, self._n_frames)) * RATE_HZ // self._fps - self._start
-        rows = [self._pcm[middle - BEFORE : middle + AFTER] for middle in middles]
+    def push(self, pcm: Pcm16, phonemes: Sequence[Phoneme] = ()) -> Floats:
+        """The first picture waits for ENOUGH sound behind it, each later one for as much more as its own time, up to
+        AFTER: a voice that is twice as fast as it is heard is never waited for."""
+        self._pcm = np.concatenate([self._pcm, self._resampler.push(pcm)])
+        return self._cut(max(self._known - AFTER, min((self._known - ENOUGH) // 2, AFTER - ENOUGH)))
+
+    def hurry(self, pictures: int) -> Floats:
+        return self._cut(min(self._known, (self._n_frames + pictures) * RATE_HZ // self._fps))
+
+    def settle(self) -> Floats:
+        self._pcm = np.concatenate([self._pcm, self._resampler.flush()])
+        return self._cut(self._known)
+
+    @property
+    def _known(self) -> int:
+        """Samples since the beginning."""
+        return self._start + len(self._pcm)
+
+    def _cut(self, end: int) -> Floats:
+        """The stretches of the pictures before this sample."""
+        middles = np.arange(self._n_frames, max(-(-end * self._fps // RATE_HZ), self._n_frames)) * RATE_HZ // self._fps
+        pcm = np.pad(self._pcm, (0, AFTER))
+        rows = [pcm[at - BEFORE : at + AFTER] for at in middles - self._start]
         self._n_frames += len(rows)
         drop = self._n_frames * RATE_HZ // self._fps - BEFORE - self._start
         self._pcm, self._start = self._pcm[drop:], self._start + drop
@@ -101,6 +114,9 @@ class FromPhonemes:
         self._phonemes += phonemes
         self._n_samples += len(pcm)
         return self._until(self._n_samples * self._fps // self._rate_hz)
+
+    def hurry(self, pictures: int) -> Floats:
+        return self.settle()
 
     def settle(self) -> Floats:
         return self._until(-(-self._n_samples * self._fps // self._rate_hz))

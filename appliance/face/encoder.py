@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
 from appliance.face import onnx_file
-from appliance.face.stretches import runs
+from appliance.face.stretches import BEFORE, ENOUGH, runs
 
 Floats = NDArray[np.float32]
 
@@ -75,7 +75,7 @@ class AudioEncoder:
         Source: anliyuan/Ultralight-Digital-Human data_utils/hubert.py and inference.py, get_audio_features.
         """
         cut: list[Floats] = []
-        for run in runs(stretches, times_s):
+        for run in runs(stretches[:, : BEFORE + ENOUGH], times_s):
             features = self.encode(run.pcm)
             middles = np.rint(run.middles / STRIDE).astype(int)
             cut += [features[middle - n_rows // 2 : middle + n_rows // 2] for middle in middles]

@@ -43,7 +43,7 @@ REQUEST = 25
 HELD = b""
 """What is kept of a picture that is not drawn: the one before it is shown for longer."""
 _SHORT = 4
-"""Frames before the last known sound at which more is no longer waited for: the net's look-ahead is 3."""
+"""Pictures before the last that can be drawn at which more sound is no longer waited for."""
 _HEADSTART = 5
 """Most frames passed over at once: 0.2 s at 25 fps. After one long stop nothing more is missed, and a machine that
 draws only five pictures a second still shows them."""
@@ -249,7 +249,7 @@ class FaceGenerator:
         if not utterance.flushed and utterance.n_rows - index <= _SHORT:
             utterance.hear()
             if not (utterance.flushed or utterance.sound):
-                utterance.add(utterance.drive.settle())
+                utterance.add(utterance.drive.hurry(_SHORT))
         for old in [i for i in utterance.rendered if i < index - self._fps // 5]:  # a pause takes back the last ones
             del utterance.rendered[old]
         utterance.work.set()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from appliance.face.drive import FromPhonemes, FromSound
+from appliance.face.drive import FromPhonemes, FromSound, FromSpeech
 from appliance.face.mel import mel_windows
+from appliance.face.stretches import BEFORE, runs
 from appliance.face.visemes import tracks
 from appliance.phoneme import Phoneme
 
@@ -50,3 +51,32 @@ def test_sound_alone_is_listened_to(pieces: int) -> None:
     rows = [drive.push(piece) for piece in np.array_split(pcm, pieces)]
     found = np.concatenate([*rows, drive.settle()])
     assert np.allclose(found, mel_windows(pcm.astype(np.float32) / 32768, offset_s=-0.08), atol=1e-4)
+
+
+def heard(drive: FromSpeech, seconds: float, fresh: np.random.Generator) -> np.ndarray:
+    return drive.push((fresh.normal(size=round(seconds * RATE)) * 3000).astype(np.int16))
+
+
+def test_who_is_listened_to_is_waited_for_the_longer_the_more_was_heard() -> None:
+    drive, fresh = FromSpeech(RATE, fps=25), np.random.default_rng(6)
+    counts = [sum(len(heard(drive, 0.1, fresh)) for _ in range(10)) for _ in range(4)]
+    assert counts == [9, 16, 25, 25], "a third of a second for the first picture, a second from 0.67 s on"
+
+
+def test_a_voice_that_falters_is_drawn_with_what_is_known() -> None:
+    drive, fresh = FromSpeech(RATE, fps=25), np.random.default_rng(6)
+    early = heard(drive, 1.5, fresh)
+    hurried = drive.hurry(4)
+    assert (len(early), len(hurried)) == (15, 4)
+    known = round((1.5 - 15 / 25) * RATE)
+    assert np.abs(hurried[0, BEFORE : BEFORE + known]).mean() > 0.05
+    assert not hurried[0, BEFORE + known :].any(), "as if silence followed"
+    late = heard(drive, 2.0, fresh)
+    assert np.abs(late[0, :BEFORE]).mean() > 0.05, "what went before is not forgotten"
+    assert np.array_equal(late[0, : BEFORE + known - 4 * 640], hurried[0, 4 * 640 : BEFORE + known])
+    rest = len(drive.hurry(99))
+    assert 15 + 4 + len(late) + rest == 88, "no more than is known, to the last picture"
+    assert len(drive.settle()) == 0
+    times_s = np.arange(2) / 25 + 0.72
+    found = runs(np.stack([hurried[3], late[0]]), times_s)
+    assert [len(run.middles) for run in found] == [1, 1], "more was known behind the second"

@@ -46,6 +46,14 @@ def test_pictures_that_are_close_share_a_run_of_sound() -> None:
     assert found[0].middles.tolist() == [BEFORE, BEFORE + 640, BEFORE + 1280, BEFORE + 1920]
 
 
+def test_a_rate_that_does_not_divide_the_sounds_keeps_runs_whole() -> None:
+    pcm = (np.random.default_rng(8).normal(size=32_000) * 3000).astype(np.int16)
+    drive = FromSpeech(16_000, fps=30)
+    rows = np.concatenate([drive.push(pcm), drive.settle()])
+    (run,) = runs(rows, np.arange(len(rows)) / 30)
+    assert run.middles.tolist() == [BEFORE + place * 16_000 // 30 for place in range(60)]
+
+
 def test_features_keep_step_with_mel_frames() -> None:
     rows = np.arange(50, dtype=np.float32)[:, None].repeat(3, 1)
     assert stretched(rows, 80)[:79, 0] == pytest.approx(np.arange(79) * 50 / 80, abs=1e-5)

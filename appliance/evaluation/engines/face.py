@@ -156,6 +156,8 @@ class _Drawing:
 class _Rows:
     """The same pictures of speech, each way; only those in which the mouth is not at rest."""
 
+    places: NDArray[np.int64]
+    """(n,) which pictures of the speech they are."""
     box: Floats
     """Mouths, (n, 8), where the voice tells its phonemes and the net takes them; else as `heard`."""
     heard: Floats
@@ -165,8 +167,8 @@ class _Rows:
 
     def stretch(self, number: int) -> _Rows:
         """Some in a row, from the front again after the last."""
-        places = np.arange(number * _STRETCH, (number + 1) * _STRETCH) % len(self.box)
-        return _Rows(self.box[places], self.heard[places], self.windows[places])
+        some = np.arange(number * _STRETCH, (number + 1) * _STRETCH) % len(self.places)
+        return _Rows(self.places[some], self.box[some], self.heard[some], self.windows[some])
 
 
 def _draw(of: _Drawing, speech: Speech, samples: Samples) -> None:
@@ -182,10 +184,10 @@ def _draw(of: _Drawing, speech: Speech, samples: Samples) -> None:
     sizes = [size for size in (1, 2, 4, 8) if size <= of.config.batch_max]
     for number in range(of.rounds + 1):
         of.progress(f"drawing, {number} of {of.rounds}")
-        first, some = number * _STRETCH, rows.stretch(number)
-        ours, stock_ms = _ours(renderer, some.box, first, _STRETCH), _stock(stock, some.windows, first)
-        heard = _ours(renderer, some.heard, first, _STRETCH)
-        batches = {str(size): _ours(renderer, some.box, first, size) for size in sizes}
+        some = rows.stretch(number)
+        ours, stock_ms = _ours(renderer, some.places, some.box, _STRETCH), _stock(stock, some)
+        heard = _ours(renderer, some.places, some.heard, _STRETCH)
+        batches = {str(size): _ours(renderer, some.places, some.box, size) for size in sizes}
         if number:  # the first one warms all up
             samples.ms_per_frame.append(ours)
             samples.stock_ms_per_frame.append(stock_ms)
@@ -195,21 +197,19 @@ def _draw(of: _Drawing, speech: Speech, samples: Samples) -> None:
     renderer.close()
 
 
-def _ours(renderer: FaceRenderer, stretch: Floats, first: int, size: int) -> float:
-    """Milliseconds a frame, the stretch asked for `size` rows at a time, as the bridge asks."""
+def _ours(renderer: FaceRenderer, places: NDArray[np.int64], drive: Floats, size: int) -> float:
+    """Milliseconds a frame, `size` rows asked for at a time, as the bridge asks."""
     started_s = monotonic()
-    for at in range(0, len(stretch), size):
-        rows = stretch[at : at + size]
-        request = RenderRequest(tuple(range(first + at, first + at + len(rows))), rows)
-        list(renderer.pictures(request))
-    return (monotonic() - started_s) * 1000 / len(stretch)
+    for at in range(0, len(drive), size):
+        list(renderer.pictures(RenderRequest(tuple(places[at : at + size].tolist()), drive[at : at + size])))
+    return (monotonic() - started_s) * 1000 / len(drive)
 
 
-def _stock(stock: PlainFace, stretch: Floats, first: int) -> float:
+def _stock(stock: PlainFace, some: _Rows) -> float:
     started_s = monotonic()
-    for place, window in enumerate(stretch):
-        stock.draw(first + place, window)
-    return (monotonic() - started_s) * 1000 / len(stretch)
+    for place, window in zip(some.places.tolist(), some.windows, strict=True):
+        stock.draw(place, window)
+    return (monotonic() - started_s) * 1000 / len(some.windows)
 
 
 def _rows(renderer: FaceRenderer, speech: Speech, fps: int) -> _Rows:
@@ -221,7 +221,7 @@ def _rows(renderer: FaceRenderer, speech: Speech, fps: int) -> _Rows:
     box, heard, windows = box[:count], heard[:count], windows[:count]
     moving = departure(box) if box.shape[1:] == (len(PARAMETERS),) else presence(windows)
     places = np.flatnonzero(moving > 0)
-    return _Rows(box[places], heard[places], windows[places])
+    return _Rows(places, box[places], heard[places], windows[places])
 
 
 def _driven(renderer: FaceRenderer, speech: Speech, *, known: bool) -> Floats:
