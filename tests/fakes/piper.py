@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,9 +18,12 @@ from appliance.voice.words import WordTime, tokens
 class FakePiper:
     """A PiperEngine without a model."""
 
-    def __init__(self, *, rate_hz: int = 22_050, letter_s: float = 0.1, error: TTSError | None = None) -> None:
+    def __init__(
+        self, *, rate_hz: int = 22_050, letter_s: float = 0.1, clause_s: float = 0.0, error: TTSError | None = None
+    ) -> None:
         """
         Args:
+            clause_s: how long it works on each clause.
             error: what the second chunk of every clause ends in.
         """
         self.rate_hz = rate_hz
@@ -27,6 +31,7 @@ class FakePiper:
         self.said: list[str] = []
         self.cancelled = 0
         self.loaded = self.warm = False
+        self._clause_s = clause_s
         self._n_letter = int(letter_s * rate_hz)
 
     def load(self) -> None:
@@ -42,6 +47,7 @@ class FakePiper:
         try:
             for piece in pieces(request.text, begun=request.begun):
                 if speakable(piece, "en-us"):
+                    time.sleep(self._clause_s)
                     self.said.append(piece.strip())
                     first, second = self._hum(piece, request)
                     yield first

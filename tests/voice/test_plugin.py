@@ -169,7 +169,7 @@ async def test_what_is_prepared_is_said_without_the_engine(box: Box) -> None:
 
 
 async def test_a_barge_in_ends_a_reply_that_is_still_written(box: Box) -> None:
-    engine = FakePiper(letter_s=0.3)
+    engine = FakePiper(letter_s=0.3, clause_s=0.02)
     voice = box.plugin(engine)
     told: list[tts.TTSError] = []
     voice.on("error", told.append)
@@ -195,7 +195,7 @@ async def test_errors_keep_their_cause(box: Box, code: str, retryable: bool) -> 
 
 
 async def test_a_stream_that_is_closed_stops_the_engine(box: Box) -> None:
-    engine = FakePiper(letter_s=0.3)
+    engine = FakePiper(letter_s=0.3, clause_s=0.02)
     voice = box.plugin(engine)
     text = " ".join(["This sentence is one of very many."] * 400)
     stream = voice.synthesize(text, conn_options=ONCE)
@@ -207,7 +207,7 @@ async def test_a_stream_that_is_closed_stops_the_engine(box: Box) -> None:
 
 
 async def test_a_barge_in_ends_what_is_being_said_quietly(box: Box) -> None:
-    engine = FakePiper(letter_s=0.3)
+    engine = FakePiper(letter_s=0.3, clause_s=0.02)
     voice = box.plugin(engine)
     told: list[tts.TTSError] = []
     voice.on("error", told.append)
