@@ -80,8 +80,7 @@ def find_mouth(seen: Sequence[Seen], sounds: Sequence[Stretch]) -> Mouth | None:
 def first_moved_s(mouth: Mouth, seen: Sequence[Seen], after_s: float) -> float | None:
     """When the first picture after `after_s` arrived whose lips had moved, and went on moving in the next five."""
     frames = [frame for frame in seen if frame.at_s > after_s]
-    cells = _box([frame.cells for frame in frames]) if frames else np.empty((0, 0))
-    moved = np.abs(np.diff(cells, axis=0) @ mouth.weights) > mouth.still if len(frames) > 1 else np.empty(0, bool)
+    moved = _motion(mouth, frames) > mouth.still
     for index in np.flatnonzero(moved):
         if moved[index + 1 : index + 6].sum() >= 2:
             return frames[int(index) + 1].at_s
@@ -145,8 +144,7 @@ def frozen(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen], found: 
     """
     shift_s = found.ms / 1000
     times = np.array([frame.at_s for frame in seen[1:]])
-    arrived = np.abs(np.diff(_box([frame.cells for frame in seen]), axis=0) @ mouth.weights)
-    wanted = np.abs(np.diff(_box([frame.cells for frame in rendered]), axis=0) @ mouth.weights)
+    arrived, wanted = _motion(mouth, seen), _motion(mouth, rendered)
     # A step this large is seen even after the codec has taken its share.
     expected = [rendered[int(i) + 1].at_s + shift_s for i in np.flatnonzero(wanted > 3 * mouth.still)]
     missing = [at_s for at_s in expected if not np.any(arrived[np.abs(times - at_s) < _NEAR_S] > mouth.still)]
@@ -160,16 +158,19 @@ def arrived(mouth: Mouth, seen: Sequence[Seen], rendered: Sequence[Seen]) -> flo
         rendered: as for `offset`.
     """
     near = [frame for frame in seen if rendered[0].at_s <= frame.at_s <= rendered[-1].at_s]
-    counts = [
-        int((np.abs(np.diff(_box([frame.cells for frame in frames]), axis=0) @ mouth.weights) > mouth.still).sum())
-        for frames in (near, rendered)
-        if len(frames) > 1
-    ]
-    return min(counts[0] / max(counts[1], 1), 1.0) if len(counts) > 1 else 0.0
+    came, wanted = (int((_motion(mouth, frames) > mouth.still).sum()) for frames in (near, rendered))
+    return min(came / max(wanted, 1), 1.0)
 
 
 def _box(pictures: Sequence[Cells]) -> Signal:
     return np.array([picture[BOX].reshape(-1) for picture in pictures], np.float64)
+
+
+def _motion(mouth: Mouth, frames: Sequence[Seen]) -> Signal:
+    """By how much the opening changed from each picture to the next."""
+    if len(frames) < 2:
+        return np.empty(0)
+    return np.abs(np.diff(_box([frame.cells for frame in frames]), axis=0) @ mouth.weights)
 
 
 def _during(times: Signal, sounds: Sequence[Stretch], margin_s: float) -> npt.NDArray[np.bool_]:

@@ -32,11 +32,10 @@ from appliance.evaluation.engines.published import core_share, speak, stage
 from appliance.evaluation.questions import long_answers
 from appliance.evaluation.speech import Speech, say
 from appliance.face import packs
-from appliance.face.mel import RATE_HZ as MEL_HZ
-from appliance.face.mel import mel_windows, presence
+from appliance.face.drive import FromSound
+from appliance.face.mel import presence
 from appliance.face.plugin import listener
 from appliance.face.renderer import FaceRenderer, RenderRequest
-from appliance.face.resampler import Resampler
 from appliance.face.visemes import PARAMETERS, departure
 from appliance.personas.persona import load
 from appliance.providers import ProviderFactory
@@ -213,20 +212,20 @@ def _stock(stock: PlainFace, some: _Rows) -> float:
 
 
 def _rows(renderer: FaceRenderer, speech: Speech, fps: int) -> _Rows:
-    box, heard = (_driven(renderer, speech, known=known) for known in (bool(speech.phonemes), False))
-    resampler = Resampler(speech.rate_hz, MEL_HZ)
-    pcm = np.concatenate([resampler.push(speech.pcm), resampler.flush()])
-    windows = mel_windows(pcm, fps=fps, offset_s=renderer.window_offset_s)
+    drives = (
+        renderer.drive(speech.rate_hz, known=bool(speech.phonemes)),
+        renderer.drive(speech.rate_hz, known=False),
+        FromSound(speech.rate_hz, fps=fps, offset_s=renderer.window_offset_s),
+    )
+    # Only the first reads the phonemes, where it does.
+    box, heard, windows = (
+        np.concatenate([drive.push(speech.pcm, speech.phonemes), drive.settle()]) for drive in drives
+    )
     count = min(len(box), len(heard), len(windows))
     box, heard, windows = box[:count], heard[:count], windows[:count]
     moving = departure(box) if box.shape[1:] == (len(PARAMETERS),) else presence(windows)
     places = np.flatnonzero(moving > 0)
     return _Rows(places, box[places], heard[places], windows[places])
-
-
-def _driven(renderer: FaceRenderer, speech: Speech, *, known: bool) -> Floats:
-    drive = renderer.drive(speech.rate_hz, known=known)
-    return np.concatenate([drive.push(speech.pcm, speech.phonemes if known else ()), drive.settle()])
 
 
 # ---- published
