@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
-from appliance.face import graph
+from appliance.face import graph, warp
 from appliance.face.encoder import N_FEATURES
 from appliance.face.listener import Listener
 from appliance.face.mel import FLOOR, N_MELS, WINDOW
@@ -72,7 +72,7 @@ class LoopNet:
             half = graph.other_half(net.model, self._drive, self._kept.banks, box)
         except Exception as error:
             raise AvatarError("the face net cannot be divided", code="incompatible", hint="") from error
-        self._session = net.open(half)
+        self._session = warp.session(half, net.open)
         self.cuda = CUDA in self._session.get_providers()
         """Whether it runs on a GPU, where the banks then lie."""
         if self.cuda:  # where they are copied to
