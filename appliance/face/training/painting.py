@@ -34,13 +34,13 @@ def train_head(net: Generator, studio: Studio, *, minutes: float, rate: float = 
         batches = [_features(net, studio) for _ in range(_KEPT)]
         for number in torch.randperm(4 * _KEPT).tolist():
             seen, warped, target = batches[number % _KEPT]
-            drawn = torch.sigmoid(net.head(seen.float()))
-            made = warped * (1 - drawn[:, 3:]) + drawn[:, :3] * drawn[:, 3:]
+            colour, share = net.paint(seen.float())
+            made = warped * (1 - share) + colour * share
             difference = (made - target).abs()
             loss = (difference * (1 + 15 * (warped - target).abs().mean(1, keepdim=True))).mean()
             for axis in (2, 3):
                 loss = loss + 0.5 * (made.diff(dim=axis) - target.diff(dim=axis)).abs().mean()
-            loss = loss + 0.2 * ((drawn[:, :3] - target).abs() * (warped - target).abs().gt(0.06)).mean()
+            loss = loss + 0.2 * ((colour - target).abs() * (warped - target).abs().gt(0.06)).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
