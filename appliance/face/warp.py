@@ -92,7 +92,7 @@ def divided(model: Any) -> Parts | None:
     outputs = [item.name for item in graph.output]
     second = _makers(graph, outputs, {warp.output[0], *made})
     kept = tuple(sorted(made & {name for node in second for name in node.input}))
-    if not all(name in kinds for name in kept):
+    if made.intersection(outputs) or not all(name in kinds for name in kept):
         return None
     leading, following, constants = _ends(warp, kinds)
     graph.initializer.extend(constants)

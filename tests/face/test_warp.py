@@ -113,3 +113,9 @@ def test_a_warp_within_a_branch_is_left_whole() -> None:
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
     model.graph.node.append(helper.make_node("If", ["yes"], ["either"], then_branch=branch, else_branch=branch))
     assert warp.divided(model) is None
+
+
+def test_a_graph_that_gives_what_it_made_before_the_warp_is_left_whole() -> None:
+    model = graph()
+    model.graph.output.append(helper.make_tensor_value_info("small", TensorProto.FLOAT, ["batch", 7, 10, 2]))
+    assert warp.divided(model) is None
