@@ -91,7 +91,7 @@ def augmented(mel: Tensor, noise: Tensor, generator: torch.Generator) -> tuple[T
     # Under speech noise stays at least 10 dB below its loudest band.
     below = uniform(0.8, 5, 1, 1) + (noise.amax((1, 2), True) - mel.amax((1, 2), True))
     noise = torch.where(silent, noise, noise - below)
-    return _sum_of_levels(mel, noise).clamp(-4, 4), 1 - silent[:, 0, 0].float()
+    return sum_of_levels(mel, noise).clamp(-4, 4), 1 - silent[:, 0, 0].float()
 
 
 def warped(mel: Tensor, factor: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def _echoed(mel: Tensor, fall: Tensor) -> Tensor:
     return torch.stack(columns, 2)
 
 
-def _sum_of_levels(first: Tensor, second: Tensor) -> Tensor:
+def sum_of_levels(first: Tensor, second: Tensor) -> Tensor:
     """Add two sounds given in mel units (powers add; 8 units are 100 dB)."""
     scale = 100 / 8 / 10 * 2.302585
     return torch.logaddexp(first * scale, second * scale) / scale

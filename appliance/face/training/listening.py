@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from appliance.face import listener, onnx_file
 from appliance.face.mel import FLOOR, MELS_PER_S, N_MELS, RATE_HZ, mel_spectrogram
 from appliance.face.stretches import AFTER, BEFORE
-from appliance.face.training.audio_net import aperture, difference, warped
+from appliance.face.training.audio_net import aperture, difference, sum_of_levels, warped
 from appliance.face.training.export import hold, save, traced
 from appliance.face.training.fit import fit
 from appliance.face.training.noise import clips
@@ -55,13 +55,14 @@ class ListeningNet(nn.Module):
 
         def block(dilation: int) -> nn.Sequential:
             convolution = nn.Conv1d(_WIDTH, _WIDTH, 3, dilation=dilation, padding=dilation)
-            return nn.Sequential(nn.BatchNorm1d(_WIDTH), nn.ReLU(), convolution)
+            return nn.Sequential(nn.BatchNorm1d(_WIDTH), nn.ReLU(), nn.Dropout(0.1), convolution)
 
         self.bands = nn.Sequential(
             bands(1, 24), bands(24, 32), nn.Flatten(1, 2), nn.Conv1d(32 * N_MELS // 4, _WIDTH, 1)
         )
         self.heard = nn.Sequential(
-            nn.Conv1d(_FEATURES, _WIDTH, 3, padding=1), nn.ReLU(), nn.Dropout(0.2), nn.Conv1d(_WIDTH, _WIDTH, 1)
+            *(nn.Dropout(0.2), nn.Conv1d(_FEATURES, _WIDTH, 3, padding=1)),
+            *(nn.ReLU(), nn.Dropout(0.3), nn.Conv1d(_WIDTH, _WIDTH, 1)),
         )
         self.blocks = nn.ModuleList(block(dilation) for dilation in (1, 2, 4, 1, 2, 4))
         self.head = nn.Sequential(
@@ -181,8 +182,14 @@ class Corpus:
 
         mel = warped(torch.stack(mels).transpose(1, 2), uniform(0.88, 1.14))
         slope = torch.linspace(-1, 1, N_MELS)[None, :, None]
-        mel = (mel + uniform(-1.1, 0.5, 1, 1) + uniform(-0.65, 0.65, 1, 1) * slope).clamp(-4, 4)
-        return mel, torch.stack(heard).transpose(1, 2), torch.stack(mouths)
+        mel = mel + uniform(-1.1, 0.5, 1, 1) + uniform(-0.65, 0.65, 1, 1) * slope
+        # More noise of any colour, 12 dB below the loudest or less, down to none, and never as steady as its mean.
+        noise = mel.amax((1, 2), True) - uniform(1.0, 9.0, 1, 1) + uniform(-1.5, 1.5, 1, 1) * slope
+        mel = sum_of_levels(mel, noise + 0.4 * torch.randn(mel.shape, generator=self._generator))
+        # And a band of up to ten that is not heard.
+        bands, low = torch.arange(N_MELS)[None, :, None], uniform(-N_MELS, N_MELS, 1, 1)
+        mel = torch.where((bands >= low) & (bands < low + uniform(0, 10, 1, 1)), FLOOR, mel)
+        return mel.clamp(-4, 4), torch.stack(heard).transpose(1, 2), torch.stack(mouths)
 
     def _stretch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         start, stop = self._columns[number : number + 2]
