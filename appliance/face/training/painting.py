@@ -34,8 +34,8 @@ def train_head(net: Generator, studio: Studio, *, minutes: float, rate: float = 
         batches = [_features(net, studio) for _ in range(_KEPT)]
         for number in torch.randperm(4 * _KEPT).tolist():
             seen, warped, target = batches[number % _KEPT]
-            colour, share = net.paint(seen.float())
-            made = warped * (1 - share) + colour * share
+            colour, alpha = net.paint(seen.float())
+            made = warped * (1 - alpha) + colour * alpha
             difference = (made - target).abs()
             loss = (difference * (1 + 15 * (warped - target).abs().mean(1, keepdim=True))).mean()
             for axis in (2, 3):

@@ -50,7 +50,7 @@ def test_what_was_read_draws_what_the_net_draws() -> None:
     pick = np.random.default_rng(2)
     mel = pick.uniform(-4, 4, (2, 1, 80, 16)).astype(np.float32)
     face = pick.random((2, 6, 192, 192)).astype(np.float32)
-    (mouths,) = net.open(graph.sound_half(net.model, net.mel, str(net.mouth))).run(None, {net.mel: mel})
+    (mouths,) = net.open(graph.sound_half(net.model, net.sound, str(net.mouth))).run(None, {net.sound: mel})
     with torch.no_grad():
         drawn = generator(torch.from_numpy(face), torch.from_numpy(mouths))[0].clamp(0, 1).numpy()
     assert np.abs(drawn - net.render(mel, face)[:, :, 96:]).max() < 1e-3
