@@ -73,9 +73,9 @@ def session(model: Any, opened: Callable[[Any], ort.InferenceSession]) -> Any:
     Args:
         opened: makes a graph or a part of it ready to run.
     """
-    whole = opened(model)
-    parts = None if CUDA in whole.get_providers() else divided(model)
-    return WarpedSession(parts, opened) if parts else whole
+    parts = divided(model)
+    made = WarpedSession(parts, opened) if parts else None
+    return made if made and CUDA not in made.get_providers() else opened(model)
 
 
 def divided(model: Any) -> Parts | None:
