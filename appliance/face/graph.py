@@ -40,6 +40,29 @@ class Bank:
         return f"loop.bank.{self.name}"
 
 
+def trimmed(model: Any, box: Box) -> tuple[Any, Box]:
+    """The net without the part of its picture above or below the box, where it joins such a part; and the box in it."""
+    inferred = shape_inference.infer_shapes(model)
+    graph = inferred.graph
+    joined = next(node for node in graph.node if graph.output[0].name in node.output)
+    rows = {item.name: item.type.tensor_type.shape.dim[2].dim_value for item in graph.value_info if _is_picture(item)}
+    if joined.op_type != "Concat" or helper.get_node_attr_value(joined, "axis") not in {2, -2}:
+        return model, box
+    x, y, width, height = box
+    for name in joined.input:
+        tall = rows.get(name, 0)
+        if y >= 0 and y + height <= tall:
+            return Extractor(inferred).extract_model([item.name for item in graph.input], [name]), (x, y, width, height)
+        if not tall:
+            break
+        y -= tall
+    return model, box
+
+
+def _is_picture(kind: Any) -> bool:
+    return len(kind.type.tensor_type.shape.dim) == 4
+
+
 def frontier(model: Any, sound: str, face: str) -> list[str]:
     """The tensors that depend on the picture alone and that the rest needs: an encoder's last, and those skipped over.
 

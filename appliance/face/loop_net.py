@@ -7,7 +7,7 @@ before, while nobody asks for anything.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -21,7 +21,7 @@ from appliance.face.encoder import N_FEATURES
 from appliance.face.listener import Listener
 from appliance.face.mel import FLOOR, N_MELS, WINDOW
 from appliance.face.net import FaceNet
-from appliance.face.onnx_file import BROKEN, CUDA
+from appliance.face.onnx_file import BROKEN
 from appliance.face.stretches import AFTER, BEFORE
 from appliance.face.visemes import PARAMETERS
 
@@ -67,20 +67,14 @@ class LoopNet:
         self._encoder, self._window = net.encoder, net.window
         self.together = net.together
         """Whether `render` takes more than one frame."""
-        self._kept = _FrameBanks(net, crop, n_frames, cache_mib * 2**20)
-        try:
-            half = graph.other_half(net.model, self._drive, self._kept.banks, box)
-        except Exception as error:
-            raise AvatarError("the face net cannot be divided", code="incompatible", hint="") from error
-        self._session = warp.session(half, net.open)
-        self.cuda = CUDA in self._session.get_providers()
+        model, box = graph.trimmed(net.model, box)
+        self._kept = _FrameBanks(net, model, crop, n_frames, cache_mib * 2**20)
+        self._session = warp.session(_other_half(model, self._drive, self._kept.banks, box), net.open)
+        self.cuda = self._session.cuda
         """Whether it runs on a GPU, where the banks then lie."""
         if self.cuda:  # where they are copied to
             self._kept.prepare(np.arange(n_frames))
-        device = "cuda" if self.cuda else "cpu"
-        self._banks = {
-            bank.input: ort.OrtValue.ortvalue_from_numpy(bank.values, device, 0) for bank in self._kept.banks
-        }
+        self._banks = self._kept.values("cuda" if self.cuda else "cpu")
         self._shape = (box[3], box[2], 3)
         self.n_frames = n_frames
         """Frames of the loop."""
@@ -169,7 +163,7 @@ class LoopNet:
             **self._banks,
         }
         try:
-            mouths, total = self._session.run_with_ort_values([graph.MOUTH, graph.TOTAL], feeds)
+            mouths, total = self._session.run([graph.MOUTH, graph.TOTAL], feeds)
             drawn: Bytes = np.asarray(mouths.numpy())
             finite = bool(np.isfinite(total.numpy()))
         except Exception as error:
@@ -177,6 +171,13 @@ class LoopNet:
         if drawn.shape != (batch, *self._shape) or not finite:
             raise AvatarError("the face net gave no picture", code="inference-failed", hint=BROKEN)
         return drawn
+
+
+def _other_half(model: Any, drive: str, banks: Sequence[graph.Bank], box: graph.Box) -> Any:
+    try:
+        return graph.other_half(model, drive, banks, box)
+    except Exception as error:
+        raise AvatarError("the face net cannot be divided", code="incompatible", hint="") from error
 
 
 def face_input(crops: Bytes) -> Floats:
@@ -190,18 +191,19 @@ def face_input(crops: Bytes) -> Floats:
 class _FrameBanks:
     """What the picture half makes of each frame, as far as there is room for it."""
 
-    def __init__(self, net: FaceNet, crop: Callable[[int], Bytes], n_frames: int, most_bytes: int) -> None:
+    def __init__(self, net: FaceNet, model: Any, crop: Callable[[int], Bytes], n_frames: int, most_bytes: int) -> None:
+        """Make room for them; the model is the net's graph, or what is needed of it."""
         self._crop = crop
-        cut = graph.frontier(net.model, net.sound, net.face)
+        cut = graph.frontier(model, net.sound, net.face)
         faces = self._trial(net.size, n_frames)
-        half = _PictureHalf(net, cut)
+        half = _PictureHalf(net, model, cut)
         trial = {name: graph.packed(values) for name, values in half.run(faces).items()}
         sizes = {name: values.nbytes // len(faces) for name, values in trial.items()}
         if cut != [net.face] and sum(sizes.values()) * n_frames > most_bytes:
-            cut = graph.fitting(net.model, net.face, cut, sizes, most_bytes // n_frames)
+            cut = graph.fitting(model, net.face, cut, sizes, most_bytes // n_frames)
             told = {"kept": len(cut), "of": len(sizes), "frames": n_frames, "whole": cut == [net.face]}
             logger.info("face net keeps less of the frames than it could, for want of face.cache_mib", extra=told)
-            half = _PictureHalf(net, cut)
+            half = _PictureHalf(net, model, cut)
             trial = {name: graph.packed(values) for name, values in half.run(faces).items()}
         self._half = half
         self.banks = [
@@ -224,6 +226,10 @@ class _FrameBanks:
                 bank.values[some] = graph.packed(made[bank.name], bank.values.dtype)
             self._ready[some] = True
 
+    def values(self, device: str) -> dict[str, ort.OrtValue]:
+        """The banks by the inputs that take them; on a CPU what is prepared later is seen in them, too."""
+        return {bank.input: ort.OrtValue.ortvalue_from_numpy(bank.values, device, 0) for bank in self.banks}
+
     def prepare_next(self) -> bool:
         """The same for the first few that are not; False where all are."""
         missing = np.flatnonzero(~self._ready)[:_A_FEW]
@@ -240,10 +246,10 @@ class _FrameBanks:
 class _PictureHalf:
     """The net from the faces to the tensors of a cut."""
 
-    def __init__(self, net: FaceNet, cut: list[str]) -> None:
+    def __init__(self, net: FaceNet, model: Any, cut: list[str]) -> None:
         self._face, self._cut = net.face, cut
         self._made = [name for name in cut if name != net.face]
-        self._session: Any = net.open(graph.picture_half(net.model, net.face, self._made)) if self._made else None
+        self._session: Any = net.open(graph.picture_half(model, net.face, self._made)) if self._made else None
         self._at_once = _AT_ONCE if net.together else 1
 
     def run(self, crops: Bytes) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,30 @@ def session(source: bytes | Path, name: str, *, threads: int) -> ort.InferenceSe
         return ort.InferenceSession(source, options, providers=providers)
     except Exception as error:
         raise AvatarError(f"{name} cannot be opened", code="incompatible", hint=BROKEN) from error
+
+
+class BoundSession:
+    """A graph that is run on values wherever they lie.
+
+    The runtime's own `run_with_ort_values` does this, too, but takes 0.06 ms to check what it checked before.
+    """
+
+    def __init__(self, runtime: ort.InferenceSession) -> None:
+        """Take a graph that is ready to run."""
+        self._runtime = runtime
+        self._inputs = [item.name for item in runtime.get_inputs()]
+        self.cuda = CUDA in runtime.get_providers()
+        """Whether it runs on a GPU."""
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, ort.OrtValue]) -> list[ort.OrtValue]:
+        """Give the named outputs, in CPU memory, of inputs by name, among which may be others."""
+        bound = self._runtime.io_binding()
+        for name in self._inputs:
+            bound.bind_ortvalue_input(name, feeds[name])
+        for name in names:
+            bound.bind_output(name)
+        self._runtime.run_with_iobinding(bound)
+        return list(bound.get_outputs())
 
 
 def chosen_providers(available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:

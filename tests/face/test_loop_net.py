@@ -137,6 +137,38 @@ def test_what_depends_on_the_picture_alone_is_cut_off(tmp_path: Path) -> None:
     assert graph.frontier(fixed, "mel", "face") == ["doubled"], "a net for one picture at a time is cut as well"
 
 
+def joined(axis: int, *tall: int | None) -> onnx.ModelProto:
+    """Pieces of `face` that are inverted, so many rows each, or as many as one likes, joined to a picture."""
+    names = [f"piece{number}" for number in range(len(tall))]
+    kinds = [helper.make_tensor_value_info(f"in.{name}", 1, [1, 3, n, 8]) for name, n in zip(names, tall, strict=True)]
+    nodes = [helper.make_node("Neg", [f"in.{name}"], [name]) for name in names]
+    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, None, None, None])
+    nodes.append(helper.make_node("Concat", names, ["picture"], axis=axis))
+    model = helper.make_model(helper.make_graph(nodes, "net", kinds, [picture]))
+    onnx.checker.check_model(model)
+    return model
+
+
+@pytest.mark.parametrize(("top", "piece", "shifted"), [(0, "piece0", 0), (1, "piece0", 1), (3, "piece1", 0)])
+def test_what_is_joined_above_or_below_the_box_is_not_drawn(top: int, piece: str, shifted: int) -> None:
+    left, box = graph.trimmed(joined(2, 3, 4), (1, top, 5, 2))
+    assert left.graph.output[0].name == piece
+    assert box == (1, shifted, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "box"),
+    [
+        (joined(2, 3, 4), (0, 2, 5, 2)),
+        (joined(3, 7, 7), (0, 0, 5, 2)),
+        (joined(2, None, 4), (0, 5, 5, 2)),
+    ],
+    ids=["across both", "side by side", "unknown"],
+)
+def test_a_picture_whose_parts_are_all_needed_stays_whole(model: onnx.ModelProto, box: graph.Box) -> None:
+    assert graph.trimmed(model, box) == (model, box)
+
+
 def test_a_picture_that_is_not_finite_is_refused() -> None:
     net = FaceNet(NET)
     for weight in net.model.graph.initializer:

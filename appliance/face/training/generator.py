@@ -13,6 +13,8 @@ SIZE = 192
 """Pixels of the face box's side, S."""
 CHANNELS = (32, 48, 80, 112)
 """At half, quarter, eighth and sixteenth size; multiples of 16 are what the runtime computes in anyway."""
+FINE = 16
+"""Channels of what is drawn at half size, where most of the time goes."""
 PLACES = 6
 """What is found of a mouth: x, y, tilt, half width, smile, fullness; see `rig.mouth_place`."""
 MAPS = 7
@@ -92,6 +94,8 @@ class Generator(nn.Module):
     out = warp(reference, flow) * (1 - a) + colour * a, so what the mouth does not change stays as sharp as it came.
     """
 
+    size = SIZE
+
     def __init__(self) -> None:
         """Build with weights that copy the reference."""
         super().__init__()
@@ -104,7 +108,6 @@ class Generator(nn.Module):
         self.register_buffer("edge", _edge(*(at.stop - at.start for at in BOX)), persistent=False)
         self.register_buffer("usual", torch.tensor([96.0, 28.0, 0.0, 27.0, 1.0, 1.0]), persistent=False)
         self.register_buffer("spread", torch.tensor([8.0, 6.0, 0.04, 3.0, 0.6, 0.25]), persistent=False)
-        self.size = SIZE
         self.layout = Layout()
         self.code = nn.Sequential(nn.Linear(8, 48), nn.ReLU(), nn.Linear(48, 48), nn.ReLU())
         self.e1 = nn.Sequential(_down(11, half, 2, 4), _down(half, half, 1))
@@ -118,10 +121,11 @@ class Generator(nn.Module):
         self.d4 = _Step(sixteenth, 48)
         self.u3, self.d3 = nn.Conv2d(sixteenth, eighth, 1), _Step(eighth, 48)
         self.u2, self.d2 = nn.Conv2d(eighth, quarter, 1), _Step(quarter, 48)
-        self.u1, self.d1 = nn.Conv2d(quarter, half, 1), _Step(half, 48)
-        self.laid = nn.Conv2d(MAPS, half, 3, padding=1)
-        self.flow = nn.Conv2d(half, 2, 3, padding=1)
-        self.rise = nn.Sequential(nn.Conv2d(half, 4 * 6, 3, padding=1), nn.PixelShuffle(2), nn.ReLU())
+        self.u1, self.d1 = nn.Conv2d(quarter, FINE, 1), _Step(FINE, 48)
+        self.fine = nn.Conv2d(half, FINE, 1)
+        self.laid = nn.Conv2d(MAPS, FINE, 3, padding=1)
+        self.flow = nn.Conv2d(FINE, 2, 3, padding=1)
+        self.rise = nn.Sequential(nn.Conv2d(FINE, 4 * 6, 3, padding=1), nn.PixelShuffle(2), nn.ReLU())
         self.head = nn.Sequential(
             nn.Conv2d(6 + 3 + MAPS, 32, 3, padding=1),
             nn.ReLU(),
@@ -143,7 +147,7 @@ class Generator(nn.Module):
         e2 = self.e2(e1)
         e3 = self.e3(e2)
         e4 = self.e4(e3)
-        return [e1, e2, e3, e4], self.usual + self.spread * self.locate(e4).float()
+        return [self.fine(e1), e2, e3, e4], self.usual + self.spread * self.locate(e4).float()
 
     def forward(self, face: Tensor, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw the lower half, (B, 3, S/2, S).
@@ -158,19 +162,18 @@ class Generator(nn.Module):
         x = self.d3(_up(self.u3(x)) + e3, code)
         x = self.d2(_up(self.u2(x)) + e2, code)
         x = self.d1(_up(self.u1(x)) + self.laid(maps) + e1, code)
-        grid = self.grid + _smooth(torch.tanh(self.flow(x)) * self.reach).permute(0, 2, 3, 1)
+        grid = self.grid + _smooth(torch.tanh(self.flow(x)).float() * self.reach).permute(0, 2, 3, 1)
         low = face[:, 3:, SIZE // 2 :]
         inner = low[:, :, :, SIDE:-SIDE]
-        warped = nn.functional.grid_sample(inner.float(), grid.float(), padding_mode="border", align_corners=False)
-        warped = torch.cat([low[:, :, :, :SIDE], warped, low[:, :, :, -SIDE:]], 3)
-        rows, columns = BOX
-        half = (slice(None), slice(None), _halved(rows, 0), _halved(columns, SIDE))
+        warped = nn.functional.grid_sample(inner.float(), grid, padding_mode="border", align_corners=False)
+        rows, columns = BOX[0], slice(BOX[1].start - SIDE, BOX[1].stop - SIDE)
+        half = (slice(None), slice(None), _halved(rows), _halved(columns))
         under = warped[:, :, rows, columns]
         colour, share = self.paint(torch.cat([self.rise(x[half]), under, _smooth(maps[half])], 1))
-        painted = under * (1 - share) + colour * share
-        band = [warped[:, :, rows, : columns.start], painted, warped[:, :, rows, columns.stop :]]
-        parts = [warped[:, :, : rows.start], torch.cat(band, 3), warped[:, :, rows.stop :]]
-        return torch.cat(parts, 2), warped, colour, places
+        around = (columns.start, SIZE - 2 * SIDE - columns.stop, rows.start, SIZE // 2 - rows.stop)
+        painted = warped + nn.functional.pad((colour - under) * share, around)
+        drawn, warped = (torch.cat([low[:, :, :, :SIDE], part, low[:, :, :, -SIDE:]], 3) for part in (painted, warped))
+        return drawn, warped, colour, places
 
     def paint(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Give the colour of each pixel in BOX, (B, 3, h, w), and how much of it is laid on, (B, 1, h, w)."""
@@ -188,8 +191,8 @@ def _edge(height: int, width: int) -> Tensor:
     return ((torch.minimum(down[:, None], across[None]) - 1) / (_FADE - 1)).clamp(0, 1)
 
 
-def _halved(at: slice, offset: int) -> slice:
-    return slice((at.start - offset) // 2, (at.stop - offset) // 2)
+def _halved(at: slice) -> slice:
+    return slice(at.start // 2, at.stop // 2)
 
 
 def _up(x: Tensor) -> Tensor:
@@ -211,4 +214,4 @@ class TalkingFace(nn.Module):
     def forward(self, mel: Tensor, face: Tensor) -> Tensor:
         """Draw the face as it speaks this sound."""
         low = self.generator(face, self.audio(mel))[0]
-        return torch.cat([face[:, :3, : self.generator.size // 2], low], 2).clamp(0, 1)
+        return torch.cat([face[:, :3, : self.generator.size // 2], low.clamp(0, 1)], 2)
