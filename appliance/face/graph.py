@@ -44,9 +44,9 @@ def trimmed(model: Any, box: Box) -> tuple[Any, Box]:
     """The net without the part of its picture above or below the box, where it joins such a part; and the box in it."""
     inferred = shape_inference.infer_shapes(model)
     graph = inferred.graph
-    joined = next(node for node in graph.node if graph.output[0].name in node.output)
+    joined = next((node for node in graph.node if graph.output[0].name in node.output), None)
     rows = {item.name: item.type.tensor_type.shape.dim[2].dim_value for item in graph.value_info if _is_picture(item)}
-    if joined.op_type != "Concat" or helper.get_node_attr_value(joined, "axis") not in {2, -2}:
+    if joined is None or joined.op_type != "Concat" or helper.get_node_attr_value(joined, "axis") not in {2, -2}:
         return model, box
     x, y, width, height = box
     for name in joined.input:

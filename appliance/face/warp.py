@@ -116,10 +116,10 @@ def _spread(graph: Any, grid: str) -> tuple[str, Floats] | None:
     """What is spread over the picture, and the places that it is added to; None where a grid is made otherwise."""
     makers = {name: node for node in graph.node for name in node.output}
     values = {item.name: item for item in graph.initializer}
-    values |= {name: _told(node)["value"] for name, node in makers.items() if "value" in _told(node)}
+    values |= {name: _told(node).get("value") for name, node in makers.items() if node.op_type == "Constant"}
     added = makers.get(grid)
     taken = list(added.input) if added is not None and added.op_type == "Add" else []
-    places = [numpy_helper.to_array(values[name]) for name in taken if name in values]
+    places = [numpy_helper.to_array(values[name]) for name in taken if values.get(name) is not None]
     turned = [makers[name] for name in taken if name in makers and makers[name].op_type == "Transpose"]
     resized = [makers[node.input[0]] for node in turned if node.input[0] in makers]
     if not places or not resized or resized[0].op_type != "Resize" or _told(turned[0]).get("perm") != [0, 2, 3, 1]:

@@ -24,15 +24,18 @@ async def finished(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
 
 async def test_it_speaks_with_itself_and_prints_its_figures(models: Path) -> None:
     assert models
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, "--json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    status, out, err = await finished(process)
-    figures = json.loads(out)
-    assert (status, figures["errors"]) == (0, 0), err
-    assert figures["mouth_to_ear_ms"]["p50"] > 0
-    assert figures["barge_in_ms"]["p50"] > 0
-    assert figures["video_fps"]["p50"] > 0, "the face moves; how often, a busy machine decides"
+    for _ in range(3):  # a machine that does something else at that moment shows fewer pictures
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        status, out, err = await finished(process)
+        figures = json.loads(out)
+        assert (status, figures["errors"]) == (0, 0), err
+        assert figures["mouth_to_ear_ms"]["p50"] > 0
+        assert figures["barge_in_ms"]["p50"] > 0
+        if figures["video_fps"]["p50"] >= 15:
+            break
+    assert figures["video_fps"]["p50"] >= 15
     assert "greeting" in err, "it tells what it does"
 
 

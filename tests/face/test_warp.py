@@ -124,7 +124,8 @@ def test_what_moves_every_second_pixel_is_spread_by_opencv_if_it_does_so_alike(m
 
 def test_the_shipped_net_is_divided() -> None:
     parts = warp.divided(onnx.load(Path(__file__).parents[2] / "models" / "face" / "talking-face.onnx"))
-    assert parts
+    assert parts is not None
+    assert parts.spread
 
 
 @pytest.mark.parametrize(
