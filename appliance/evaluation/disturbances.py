@@ -46,7 +46,7 @@ def of_folder(folder: Path) -> Sounds:
     Raises:
         MediaError: one cannot be read, or there is none of a kind.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac"))
+    paths = _recordings(folder)
     rooms = [response(read(path).pcm) for path in paths if path.name.startswith(_ROOM)]
     noises = [burst(read(path)) for path in paths if not path.name.startswith(_ROOM)]
     if not rooms or not noises:
@@ -56,6 +56,22 @@ def of_folder(folder: Path) -> Sounds:
             hint=f"name a folder of WAV files, those of rooms beginning with {_ROOM}",
         )
     return Sounds([cough(), *noises], rooms)
+
+
+def noises_of(folder: Path) -> list[Path]:
+    """The recordings of a folder that are noises.
+
+    Raises:
+        MediaError: there is none.
+    """
+    found = [path for path in _recordings(folder) if not path.name.startswith(_ROOM)]
+    if not found:
+        raise MediaError(f"{folder} holds no noises", code="not-found", hint="name a folder of WAV files")
+    return found
+
+
+def _recordings(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in (".wav", ".flac"))
 
 
 def made() -> Sounds:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from appliance.errors import MediaError
-from appliance.evaluation.disturbances import NOISE_S, RoomEcho, burst, cough, made, of_folder, response
+from appliance.evaluation.disturbances import NOISE_S, RoomEcho, burst, cough, made, noises_of, of_folder, response
 from appliance.evaluation.microphone import Recording
 from appliance.evaluation.timeline import RATE_HZ, audible
 
@@ -87,7 +87,12 @@ def test_a_folder_gives_noises_and_rooms(tmp_path: Path) -> None:
     sounds = of_folder(tmp_path)
     assert [noise.name for noise in sounds.noises] == ["cough", "door"]
     assert len(sounds.rooms) == 1
+    assert [path.name for path in noises_of(tmp_path)] == ["door.wav"]
     (tmp_path / "rir-hall.wav").unlink()
     with pytest.raises(MediaError) as caught:
         of_folder(tmp_path)
+    assert caught.value.code == "not-found"
+    (tmp_path / "door.wav").unlink()
+    with pytest.raises(MediaError) as caught:
+        noises_of(tmp_path)
     assert caught.value.code == "not-found"

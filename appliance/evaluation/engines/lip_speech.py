@@ -1,10 +1,12 @@
-"""Sentences or recordings in, speech with the times of its phonemes out, for who measures lips."""
+"""Sentences or recordings in, speech with the times of its phonemes out, and noise under it, for who measures lips."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from appliance.errors import MediaError
 from appliance.evaluation.clips import Clip
 from appliance.evaluation.speech import say
 from appliance.face.mel import RATE_HZ
+from appliance.face.training import speakers
 from appliance.phoneme import Phoneme
+from appliance.stage.recording import read_speech
 
 if TYPE_CHECKING:  # it needs pocketsphinx
     from appliance.face.training.alignment import Aligner
@@ -24,6 +28,8 @@ Progress = Callable[[str], None]
 
 _LEAD_S = 0.4
 """Silence before and after a sentence."""
+_NOISE_MOST_S = 600.0
+"""Of one recording of noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Spoken:
     """Of the sound."""
     phonemes: list[Phoneme]
     """When it is said."""
+    voice: str = ""
+    """Who says it, where several do."""
 
 
 async def by_voice(sentences: Sequence[str], voice: Any, progress: Progress) -> AsyncIterator[Spoken]:
@@ -67,6 +75,64 @@ async def by_people(clips: Sequence[Clip], not_aligned: list[str], progress: Pro
         raise MediaError("no recording fits its words", code="not-aligned", hint=hint)
 
 
+async def by_strangers(sentences: Sequence[str], progress: Progress) -> AsyncIterator[Spoken]:
+    """Each sentence by every voice that is in no net's training: espeak-ng's and flite's, which tell exact times.
+
+    Raises:
+        MediaError: code not-installed.
+    """
+    for voice in speakers.STRANGERS:
+        try:
+            speak = speakers.stranger(voice)
+        except OSError as error:
+            message = f"{voice.partition(' ')[0]} is not installed, whose voices are strangers to the face"
+            hint = "install it (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
+            raise MediaError(message, code="not-installed", hint=hint) from error
+        for number, text in enumerate(sentences):
+            progress(f"{voice} speaks, {number + 1} of {len(sentences)}")
+            speech = await asyncio.to_thread(speak, text)
+            yield _with_silence(text, (speech.pcm * 32767).astype(np.int16), RATE_HZ, speech.phones, voice)
+
+
+class Noise:
+    """Puts noise under a voice, white or recorded."""
+
+    def __init__(self, below_db: float, recordings: Sequence[Path] = ()) -> None:
+        """
+        Args:
+            below_db: how much quieter than the voice it is, means of an utterance.
+            recordings: of noise; white noise where there are none.
+        """
+        self._share = 10 ** (-below_db / 20)
+        self._recordings = recordings
+        self._pick = np.random.default_rng(3)
+
+    def under(self, spoken: Spoken) -> Pcm16:
+        """What is heard, (n,) int16.
+
+        Raises:
+            MediaError: a recording cannot be read, or nothing is heard in it.
+        """
+        loudness = float(np.sqrt(np.mean(spoken.pcm.astype(np.float64) ** 2)))
+        noise = self._noise(len(spoken.pcm), spoken.rate_hz)
+        return np.clip(spoken.pcm + noise * loudness * self._share, -32768, 32767).astype(np.int16)
+
+    def _noise(self, n_samples: int, rate_hz: int) -> NDArray[np.float64]:
+        if not self._recordings:
+            return self._pick.normal(size=n_samples)
+        recorded = _noise_of(self._recordings[int(self._pick.integers(len(self._recordings)))], rate_hz)
+        return np.resize(np.roll(recorded, -self._pick.integers(len(recorded))), n_samples)
+
+
+@cache
+def _noise_of(path: Path, rate_hz: int) -> NDArray[np.float64]:
+    """A recording, as loud as white noise of variance 1."""
+    pcm = read_speech(path, rate_hz=rate_hz, longest_s=_NOISE_MOST_S).astype(np.float64)
+    if not pcm.any():
+        raise MediaError(f"nothing is heard in {path}", code="empty", hint="give recordings of noise")
+    return pcm / pcm.std()
+
+
 def _aligner() -> Aligner:
     try:
         from appliance.face.training.alignment import Aligner
@@ -76,7 +142,7 @@ def _aligner() -> Aligner:
     return Aligner()
 
 
-def _with_silence(text: str, pcm: Pcm16, rate_hz: int, phonemes: Iterable[Phoneme]) -> Spoken:
+def _with_silence(text: str, pcm: Pcm16, rate_hz: int, phonemes: Iterable[Phoneme], voice: str = "") -> Spoken:
     quiet = np.zeros(round(_LEAD_S * rate_hz), np.int16)
     later = [phoneme.later(_LEAD_S) for phoneme in phonemes]
-    return Spoken(text, np.concatenate([quiet, pcm, quiet]), rate_hz, later)
+    return Spoken(text, np.concatenate([quiet, pcm, quiet]), rate_hz, later, voice)

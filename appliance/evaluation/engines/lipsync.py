@@ -2,8 +2,8 @@
 
 Sentences that the net was not trained on are said by the box's voice and drawn by its face, as in a visit; the lips are
 read off the pictures by the avatar's own ruler and held to the phonemes' times. `mel_only` keeps the phonemes from the
-face, which then has to listen, as to any other voice. Recordings of people are always listened to; when they say what
-is found by forced alignment with their words.
+face, which then has to listen, as to any other voice. Voices that are strangers to it, and recordings of people, are
+always listened to; when people say what is found by forced alignment with their words.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from appliance.errors import AvatarError, MediaError
 from appliance.evaluation.clips import Clip
 from appliance.evaluation.engines import lip_speech, teacher
 from appliance.evaluation.engines.lip_film import LipFilm
-from appliance.evaluation.engines.lip_speech import Spoken
+from appliance.evaluation.engines.lip_speech import Noise, Spoken
 from appliance.face import training
 from appliance.face.avatar import Avatar
 from appliance.face.compositor import Compositor
@@ -58,10 +58,12 @@ class Plan:
     """What is said."""
     mel_only: bool = False
     """Keep the phonemes from the face."""
-    noise_db: float | None = None
-    """Put white noise under the voice, so many decibels below it; the face hears it, the phonemes do not."""
+    noise: Noise | None = None
+    """Is put under the voice; the face hears it, the phonemes do not."""
+    strangers: bool = False
+    """Voices that are in no training speak instead of the box, each every sentence; the face listens."""
     recordings: Sequence[Clip] = ()
-    """People who speak instead of the box; the sentences are not said then."""
+    """People who speak instead of the box; the sentences are not said then, and the face listens."""
     film: Path | None = None
     """Where a film is written that shows the face and beside it what was asked for and what was read."""
 
@@ -84,6 +86,8 @@ class Line:
     """Where the mouth is faded into the frame: mean difference from the frame at rest, levels of luma, a picture."""
     mouth_error: list[float] = field(default_factory=list[float])
     """Mean squared difference of some pictures' mouths from the teacher's; none where there is no teacher."""
+    voice: str = ""
+    """Who said it, where several did."""
 
 
 @dataclass(slots=True)
@@ -97,6 +101,11 @@ class Samples:
 
     def figures(self) -> dict[str, Any]:
         """In the words of `--json`; what cannot be measured here is None."""
+        voices = dict.fromkeys(line.voice for line in self.lines)
+        each = {voice: Samples([line for line in self.lines if line.voice == voice]) for voice in voices if voice}
+        return self._figures() | {"voices": {voice: samples._figures() for voice, samples in each.items()}}
+
+    def _figures(self) -> dict[str, Any]:
         read, wanted = (
             np.array([v for line in self.lines for v in getattr(line, name)]) for name in ("read", "wanted")
         )
@@ -148,7 +157,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
     factory = ProviderFactory(context)
     voice, face = factory.create_tts(config.voice), factory.create_avatar(config.face)
     samples, fps = Samples(), config.face.fps
-    mel_only = plan.mel_only or bool(plan.recordings)
+    mel_only = plan.mel_only or plan.strangers or bool(plan.recordings)
     try:
         progress("loading voice and face")
         await context.engines.ready()
@@ -160,13 +169,15 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
             film = stack.enter_context(LipFilm(plan.film, size, fps, CLOSED)) if plan.film else None
             if plan.recordings:
                 speech = lip_speech.by_people(plan.recordings, samples.not_aligned, progress)
+            elif plan.strangers:
+                speech = lip_speech.by_strangers(plan.sentences, progress)
             else:
                 speech = lip_speech.by_voice(plan.sentences, voice, progress)
             async for spoken in speech:
                 if samples.lines:
                     face = factory.create_avatar(config.face)
                 assert isinstance(face, FaceGenerator)
-                heard = _noisy(spoken.pcm, plan.noise_db) if plan.noise_db is not None else spoken.pcm
+                heard = plan.noise.under(spoken) if plan.noise else spoken.pcm
                 pictures = await _drawn(face, heard, spoken, mel_only, fps)
                 line = await asyncio.to_thread(_line, face, pictures, spoken, drawn_by, fps)
                 samples.lines.append(line)
@@ -207,13 +218,8 @@ def _line(
         _offset_ms(read, spoken.phonemes, times_s),
         seam,
         drawn_by.errors(pictures, frames, mouths) if drawn_by else [],
+        spoken.voice,
     )
-
-
-def _noisy(pcm: Pcm16, below_db: float) -> Pcm16:
-    loudness = float(np.sqrt(np.mean(pcm.astype(np.float64) ** 2)))
-    noise = np.random.default_rng(3).normal(0, loudness * 10 ** (-below_db / 20), len(pcm))
-    return np.clip(pcm + noise, -32768, 32767).astype(np.int16)
 
 
 def _read(avatar: Avatar, pictures: Sequence[bytes], frames: Sequence[int]) -> tuple[Floats, list[float]]:

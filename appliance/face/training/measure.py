@@ -17,7 +17,7 @@ from appliance.face.listener import Listener
 from appliance.face.loop_net import face_input
 from appliance.face.mel import RATE_HZ, mel_windows
 from appliance.face.net import FaceNet
-from appliance.face.training.speakers import Espeak, Flite, with_piper
+from appliance.face.training import speakers
 from appliance.face.training.speech import Speech
 from appliance.face.visemes import CLOSED, aperture, tracks
 
@@ -27,9 +27,9 @@ Pixels = NDArray[np.uint8]
 FPS = 25
 HELD_OUT = tuple(Path(__file__).with_name("held_out.txt").read_text(encoding="utf-8").splitlines())
 """None of them is in sentences.txt."""
-KINDS = ("joe", "pitched", "espeak")
+KINDS = ("joe", "pitched", speakers.STRANGERS[0])
 """Who speaks them to the net, see `spoken`,"""
-STRANGERS = ("joe", "pitched", "espeak", "espeak m3", "flite slt")
+HEARD_KINDS = ("joe", "pitched", *speakers.STRANGERS)
 """and to the listener: only joe, plain and pitched, is in its corpus."""
 NOISE_DB = 20
 """White noise so far below the voice, where there is some."""
@@ -58,15 +58,12 @@ class Figures:
 
 
 def spoken(voice_path: Path, kind: str) -> list[Speech]:
-    """Speak the held-out sentences: "joe" plain, "pitched" up by 22 %, or another of STRANGERS."""
-    if kind.startswith("espeak"):
-        engine, voice = Espeak(), f"en-us+{kind.partition(' ')[2] or 'f4'}"
-        return [engine.speak(text, voice) for text in HELD_OUT]
-    if kind.startswith("flite"):
-        flite = Flite()
-        return [flite.speak(text, kind.partition(" ")[2]) for text in HELD_OUT]
-    voice = PiperVoice.load(voice_path, include_alignments=True)
-    return [with_piper(voice, text, random.Random(9), ratio=1.22 if kind == "pitched" else 1.0) for text in HELD_OUT]
+    """Speak the held-out sentences: "joe" plain, "pitched" up by 22 %, or one of speakers.STRANGERS."""
+    if kind in speakers.STRANGERS:
+        speak = speakers.stranger(kind)
+        return [speak(text) for text in HELD_OUT]
+    voice, ratio = PiperVoice.load(voice_path, include_alignments=True), 1.22 if kind == "pitched" else 1.0
+    return [speakers.with_piper(voice, text, random.Random(9), ratio=ratio) for text in HELD_OUT]
 
 
 def windows(speech: Speech, offset_s: float) -> Floats:
@@ -134,7 +131,7 @@ def measure(net_path: Path, avatar_path: Path, voice_path: Path) -> dict[str, Fi
 def listen(listener: Listener, voice_path: Path) -> dict[str, Figures]:
     """Speak the held-out sentences to the listener, with and without noise, and hold its mouths to the labels."""
     pick, found = np.random.default_rng(3), dict[str, Figures]()
-    for kind in STRANGERS:
+    for kind in HEARD_KINDS:
         speeches = spoken(voice_path, kind)
         for noise in (0.0, 10 ** (-NOISE_DB / 20)):
             pairs: list[tuple[Floats, Floats]] = []

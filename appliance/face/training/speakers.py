@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 import wave
+from collections.abc import Callable
 from ctypes import util
 from functools import cache
 from itertools import pairwise
@@ -28,10 +29,26 @@ ESPEAK_VARIANTS = tuple(_ESPEAK_NAMES.split())
 """Voices of espeak-ng that sound like people. f4, m3 and a few more are kept for measuring."""
 FLITE_VOICES = ("awb", "rms", "kal16")
 """flite's voices of 16 kHz; slt, the only woman's, is kept for measuring."""
+STRANGERS = ("espeak-ng f4", "espeak-ng m3", "flite slt")
+"""Voices that are in no corpus: see `stranger`."""
 _ESPEAK_VOWEL_LATE_S = 0.035
 """espeak-ng gives the silence of /p/, /t/ and /k/ to the vowel before them (37 ms, medians of 180 to 270 each)."""
 _PAUSE = frozenset(" ,.;:!?_-—…^$\"'()") | {""}
 _FLITE_SEGMENT = re.compile(r"(\w+):([\d.]+)")
+
+
+def stranger(name: str) -> Callable[[str], Speech]:
+    """What speaks sentences by one of STRANGERS.
+
+    Raises:
+        OSError: its program is not installed.
+    """
+    program, _, voice = name.partition(" ")
+    if program == "flite":
+        flite = Flite()
+        return lambda text: flite.speak(text, voice)
+    espeak = Espeak()
+    return lambda text: espeak.speak(text, f"en-us+{voice}")
 
 
 def with_piper(voice: PiperVoice, text: str, pick: random.Random, ratio: float | None = None) -> Speech:

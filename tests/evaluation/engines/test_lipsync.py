@@ -31,6 +31,14 @@ def test_lips_that_do_what_they_should_score_so() -> None:
     assert found["lse_c"] is None, "not measured, and said so"
 
 
+def test_each_of_several_voices_has_its_own_figures() -> None:
+    late = [dataclasses.replace(line(WANTED, ms), voice=voice) for ms, voice in ((0.0, "a"), (40.0, "b"), (60.0, "b"))]
+    found = Samples(late).figures()
+    assert found["abs_offset_ms"] == 40
+    assert {voice: own["abs_offset_ms"] for voice, own in found["voices"].items()} == {"a": 0, "b": 50}
+    assert Samples([line(WANTED)]).figures()["voices"] == {}, "where it is one, its figures are all"
+
+
 def test_lips_that_do_something_else_do_not() -> None:
     restless = np.abs(np.random.default_rng(1).normal(0.3, 0.2, len(WANTED)))
     found = Samples([line(restless, 80.0), line(restless, -40.0)]).figures()

@@ -45,7 +45,7 @@ def test_a_few_steps_make_a_net_and_going_on_makes_another(
     assert picture.shape == (2, 3, 192, 192)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures["net"]) == set(measure.KINDS)
-    assert len(figures["listener"]) == 2 * len(measure.STRANGERS), "with noise, too"
+    assert len(figures["listener"]) == 2 * len(measure.HEARD_KINDS), "with noise, too"
     assert knows(tmp_path / training.LISTENER, models / "ears")
     assert (tmp_path / "training.png").is_file()
     first = (tmp_path / training.NET).read_bytes()
