@@ -8,7 +8,7 @@ Takes two hours; nothing else may run meanwhile, not even an editor. What was me
 
 A virtual machine shares its processors with others. Of each run it is kept which share of the time that it wanted to
 compute the host gave to others ("steal"); a run that lost more than a tenth so is disturbed: it is made again, at most
-`--repeats` times, and is left out of the medians, though not out of the file.
+`--repeats` times, and is left out of the medians, though not out of the file. With `--patience` each waits for the host.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ ONCE = ("sync",)
 """Half an hour is many answers."""
 STOLEN_MOST = 0.1
 """Of the time that a run wanted to compute. With 0.1 a language model is as fast as with 0.02, with 0.5 a third as."""
+_PROBE_S, _PAUSE_S = 3.0, 20.0
 _PROCESSORS = Path("/proc/stat")
 
 
@@ -105,6 +106,7 @@ def measure(name: str, done: list[dict[str, Any]], options: argparse.Namespace) 
     for number in range(len(done), wanted + options.repeats):
         if len(quiet(done)) + failed >= wanted:
             return
+        wait_for_quiet(options.patience)
         figures = run(name, number, options, with_stock=not quiet(done))
         failed += figures is None
         if figures is not None:
@@ -152,6 +154,20 @@ def stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
     return round(taken / max(1, busy + taken), 3)
 
 
+def wait_for_quiet(minutes: float) -> None:
+    """Return when three seconds of computing are left alone, or when the minutes are over."""
+    end_s = time.monotonic() + 60 * minutes
+    while time.monotonic() < end_s:
+        before, until_s = ticks(), time.monotonic() + _PROBE_S
+        while time.monotonic() < until_s:
+            pass
+        taken = stolen(before, ticks())
+        if taken <= STOLEN_MOST:
+            return
+        print(f"others take {taken:.0%} of the machine's time: waiting", flush=True)
+        time.sleep(_PAUSE_S)
+
+
 def quiet(done: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The runs that nobody disturbed."""
     return [run for run in done if run.get("stolen", 0.0) <= STOLEN_MOST]
@@ -183,6 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"of {', '.join(QUESTIONS)} (default: all)")
     parser.add_argument("--runs", type=int, default=3, help="of each; sync is measured once (default: 3)")
     parser.add_argument("--repeats", type=int, default=3, help="of a question whose runs were disturbed (default: 3)")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, metavar="MIN", help="before each run, to wait for the host (default: 0)"
+    )
     parser.add_argument("--recordings", type=Path, help="a folder of spoken questions with references.tsv")
     parser.add_argument("--sounds", type=Path, help="a folder of noises, and of rooms' responses named rir*")
     parser.add_argument("--out", type=Path, default=RESULTS / "table.json", help="(default: %(default)s)")

@@ -89,6 +89,28 @@ def test_what_the_host_took_is_a_share_of_what_was_wanted(
     assert table.stolen(before, before) == 0.0
 
 
+def test_a_run_waits_for_the_host_as_long_as_it_may(
+    table: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, taken = [0.0], iter([0, 40, 0, 40, 0, 0])
+
+    def monotonic() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    monkeypatch.setattr(table.time, "monotonic", monotonic)
+    monkeypatch.setattr(table.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(table, "ticks", lambda: (100, next(taken)))
+    monkeypatch.setattr(table, "stolen", lambda before, after: (after[1] - before[1]) / 100)
+    table.wait_for_quiet(5)
+    assert capsys.readouterr().out.count("others take 40%") == 2, "the third look finds it quiet"
+    taken = iter([0, 40] * 20)
+    table.wait_for_quiet(1)
+    assert capsys.readouterr().out.count("waiting") == 3, "a minute is over"
+    table.wait_for_quiet(0)
+    assert not capsys.readouterr().out
+
+
 def test_a_question_that_nobody_asks_is_refused(table: ModuleType) -> None:
     with pytest.raises(SystemExit):
         table.main(["weather"])
