@@ -1,9 +1,9 @@
-"""Cuts a Piper model (an ONNX graph of VITS) into an encoder of the text and three parts that run piece by piece.
+"""Cuts a Piper model (an ONNX graph of VITS) into an encoder of the text and parts that run piece by piece.
 
 ids -> encoder -> prior, mask, durations      once a clause, from text; all of the model's noise is drawn here
        prior, mask -> flow -> latent          convolutions over frames
-                      latent -> head          the decoder's first upsampling, 8 columns a frame
-                                head -> body  the rest of the decoder, 32 samples a column
+                      latent -> decoder       up to its first upsampling, 8 columns a frame; from there to the second,
+                                              64 columns a frame; from there to the samples, 256 a frame
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import onnx
 from onnx import helper
@@ -32,16 +33,18 @@ class Convolutional:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The four parts of a voice."""
+    """The parts of a voice."""
 
     encoder: onnx.ModelProto
     """The model's own inputs -> prior, mask, frames of each phoneme id."""
     flow: Convolutional
     """prior, mask -> latent, one column a frame."""
-    head: Convolutional
-    """latent -> the decoder's first upsampling: few columns, which must not be too few (see vits.py)."""
-    body: Convolutional
-    """That -> samples."""
+    decoder: tuple[Convolutional, ...]
+    """latent -> samples, one after the other: what looks far at few columns is apart from what looks near at many."""
+
+
+_DECODER_CUTS = 2
+"""Behind so many upsamplings. Behind the next, another cut would save less than its copies cost in memory."""
 
 
 def cut(model: onnx.ModelProto) -> Cut | None:
@@ -55,22 +58,20 @@ def cut(model: onnx.ModelProto) -> Cut | None:
     if prior is None:
         return None
     moving = graph.followers([prior])
-    flow = [node for node in graph.needed([latent], stop=(prior,)) if moving.intersection(node.output)]
+    moved = [node for node in graph.needed([latent], stop=(prior,)) if moving.intersection(node.output)]
     varying = graph.followers(graph.inputs)
-    beside = {name for node in flow for name in node.input if name in varying and name not in moving}
+    beside = {name for node in moved for name in node.input if name in varying and name not in moving}
     if len(beside) != 1:  # the mask; another voice's speaker would come in here too
         return None
     mask = beside.pop()
-    upsampled = next(node.output[0] for node in model.graph.node if node.op_type == "ConvTranspose")
+    upsampled = [node.output[0] for node in model.graph.node if node.op_type == "ConvTranspose"]
+    ends = [latent, *upsampled[:_DECODER_CUTS], model.graph.output[0].name]
     encoder = graph.part(graph.inputs, (prior, mask, durations[0]))
-    parts = (
-        _convolutional(graph, (prior, mask), latent),
-        _convolutional(graph, (latent,), upsampled),
-        _convolutional(graph, (upsampled,), model.graph.output[0].name),
-    )
-    if encoder is None or parts[0] is None or parts[1] is None or parts[2] is None:
+    flow = _convolutional(graph, (prior, mask), latent)
+    decoder = [_convolutional(graph, (start,), end) for start, end in pairwise(ends)]
+    if encoder is None or flow is None or None in decoder:
         return None
-    return Cut(encoder, parts[0], parts[1], parts[2])
+    return Cut(encoder, flow, tuple(part for part in decoder if part is not None))
 
 
 def _convolutional(graph: _Graph, inputs: tuple[str, ...], output: str) -> Convolutional | None:

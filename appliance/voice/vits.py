@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,10 @@ class SplitModel:
     def __init__(self, parts: Cut, threads: int) -> None:
         self._encoder = _session(parts.encoder, threads)
         self._names = [given.name for given in self._encoder.get_inputs()]
-        self._stages = [_Stage(part, threads) for part in (parts.flow, parts.head, parts.body)]
+        self._flow = _Stage(parts.flow, threads)
+        self._decoder = [_Stage(part, threads) for part in parts.decoder]
+        self._columns_a_frame = math.prod(stage.hop for stage in self._decoder[:-1])
+        """That its last part takes."""
         self._whole = False
 
     def speak(self, ids: Sequence[int], scales: Sequence[float]) -> Utterance:
@@ -115,13 +119,12 @@ class SplitModel:
         return whole
 
     def _chunks(self, prior: Columns, mask: Columns) -> Iterator[Samples]:
-        n_frames = prior.shape[-1]
-        flow, head, body = self._stages
-        latent = _Progress(flow, n_frames, lambda _: (prior, mask))
-        upsampled = _Progress(head, n_frames, lambda end: (latent.until(end),))
-        samples = _Progress(body, n_frames * head.hop, lambda end: (upsampled.until(-(-end // head.hop)),))
+        n_frames, scale = prior.shape[-1], self._columns_a_frame
+        made = _Progress(self._flow, n_frames, lambda _: (prior, mask))
+        for stage in self._decoder:
+            made = _Progress(stage, made.n_columns * made.hop, made.until)
         for start, end in [(0, n_frames)] if self._whole else _plan(n_frames):
-            yield samples.make(start * head.hop, end * head.hop).reshape(-1)
+            yield made.make(start * scale, end * scale).reshape(-1)
 
 
 class _Stage:
@@ -148,26 +151,27 @@ class _Progress:
             source: its inputs, valid up to the given column.
         """
         self._stage = stage
-        self._n_columns = n_columns
+        self.n_columns = n_columns
+        self.hop = stage.hop
         self._source = source
         self._made: Columns | None = None
         self._n_made = 0
 
-    def until(self, end: int) -> Columns:
-        """What it makes of the columns before `end`; behind that the array is not filled."""
+    def until(self, end: int) -> tuple[Columns]:
+        """What it makes, up to its column `end`; behind that the array is not filled."""
+        hop, end = self.hop, -(-end // self.hop)
         if end > self._n_made:
             new = self.make(self._n_made, end)
-            hop = self._stage.hop
             if self._made is None:
-                self._made = np.empty((*new.shape[:-1], self._n_columns * hop), np.float32)
+                self._made = np.empty((*new.shape[:-1], self.n_columns * hop), np.float32)
             self._made[..., self._n_made * hop : end * hop] = new
             self._n_made = end
         assert self._made is not None
-        return self._made
+        return (self._made,)
 
     def make(self, start: int, end: int) -> Columns:
-        """What it makes of the columns from `start` to `end`."""
-        stage, total = self._stage, self._n_columns
+        """What it makes of its input's columns from `start` to `end`."""
+        stage, total = self._stage, self.n_columns
         left, right = max(0, start - stage.margin), min(total, end + stage.margin)
         if total <= stage.least:
             left, right = 0, total

@@ -40,9 +40,9 @@ def test_a_graph_of_vits_is_found_by_its_form() -> None:
     assert parts is not None
     assert parts.flow.inputs == ("prior", "mask")
     assert (parts.flow.margin, parts.flow.hop) == (2, 1)
-    assert parts.head.inputs == ("latent",)
-    assert (parts.head.margin, parts.head.hop) == (3 + 2, 8)  # a kernel of 7, and two frames of the upsampling
-    assert (parts.body.margin, parts.body.hop) == (9 + 2 + 1, 32)
+    assert [part.inputs for part in parts.decoder] == [("latent",), ("up1",), ("up2",)]
+    # Kernels of 7, of 19 and of 7, and two columns of each upsampling.
+    assert [(part.margin, part.hop) for part in parts.decoder] == [(3 + 2, 8), (9 + 2, 32), (3, 1)]
     assert not {node.op_type for node in parts.flow.model.graph.node} & {"RandomNormalLike", "Range"}
     assert "RandomNormalLike" in {node.op_type for node in parts.encoder.graph.node}
 
@@ -101,7 +101,7 @@ def test_a_voice_whose_chunks_differ_is_not_run_in_chunks() -> None:
     split.check(range(100), USUAL)
     assert split.chunked
     assert len(list(split.speak(range(100), QUIET).chunks)) > 1
-    split._stages[2].margin = 0
+    split._decoder[1].margin = 0
     split.check(range(100), USUAL)
     assert not split.chunked
     assert len(list(split.speak(range(100), QUIET).chunks)) == 1
@@ -148,7 +148,7 @@ def test_the_real_voice_in_chunks_is_the_whole_one(joe: Path, threads: int) -> N
     model = seeded(onnx.load(str(joe)))
     parts = cut(model)
     assert parts is not None
-    assert (parts.flow.margin, parts.head.hop * parts.body.hop) == (32, HOP)
+    assert (parts.flow.margin, [part.hop for part in parts.decoder]) == (32, [8, 8, 4])
     split = SplitModel(parts, threads)
     stock = PiperVoice.load(joe)
     stock.session = WholeModel(model, threads)._session

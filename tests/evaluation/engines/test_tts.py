@@ -25,7 +25,7 @@ def test_a_differing_voice_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def narrow(file: Path, threads: int) -> vits.Model:
         model = load(file, threads)
         assert isinstance(model, vits.SplitModel)
-        model._stages[2].margin = 0
+        model._decoder[1].margin = 0
         return model
 
     monkeypatch.setattr(vits, "load", narrow)
