@@ -8,7 +8,7 @@ Takes two hours; nothing else may run meanwhile, not even an editor. What was me
 
 A virtual machine shares its processors with others. Of each run it is kept which share of the time that it wanted to
 compute the host gave to others ("steal"); a run that lost more than a tenth so is disturbed: it is made again, at most
-`--repeats` times, and is left out of the medians, though not out of the file. With `--patience` each waits for the host.
+`--repeats` times, and is left out of the medians, but not out of the file. With `--patience` each waits for the host.
 """
 
 from __future__ import annotations
