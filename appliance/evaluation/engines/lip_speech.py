@@ -17,6 +17,7 @@ from appliance.evaluation.clips import Clip
 from appliance.evaluation.speech import say
 from appliance.face.mel import RATE_HZ
 from appliance.face.training import speakers
+from appliance.face.training.speech import Speech
 from appliance.phoneme import Phoneme
 from appliance.stage.recording import read_speech
 
@@ -81,17 +82,23 @@ async def by_strangers(sentences: Sequence[str], progress: Progress) -> AsyncIte
     Raises:
         MediaError: code not-installed.
     """
+    for voice in speakers.STRANGERS:  # before minutes are spent on one
+        _stranger(voice)
     for voice in speakers.STRANGERS:
-        try:
-            speak = speakers.stranger(voice)
-        except OSError as error:
-            message = f"{voice.partition(' ')[0]} is not installed, whose voices are strangers to the face"
-            hint = "install it (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
-            raise MediaError(message, code="not-installed", hint=hint) from error
+        speak = _stranger(voice)
         for number, text in enumerate(sentences):
             progress(f"{voice} speaks, {number + 1} of {len(sentences)}")
             speech = await asyncio.to_thread(speak, text)
             yield _with_silence(text, (speech.pcm * 32767).astype(np.int16), RATE_HZ, speech.phones, voice)
+
+
+def _stranger(voice: str) -> Callable[[str], Speech]:
+    try:
+        return speakers.stranger(voice)
+    except OSError as error:
+        message = f"{voice.partition(' ')[0]} is not installed, whose voices are strangers to the face"
+        hint = "install it (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
+        raise MediaError(message, code="not-installed", hint=hint) from error
 
 
 class Noise:
@@ -128,7 +135,7 @@ class Noise:
 def _noise_of(path: Path, rate_hz: int) -> NDArray[np.float64]:
     """A recording, as loud as white noise of variance 1."""
     pcm = read_speech(path, rate_hz=rate_hz, longest_s=_NOISE_MOST_S).astype(np.float64)
-    if not pcm.any():
+    if not pcm.std():
         raise MediaError(f"nothing is heard in {path}", code="empty", hint="give recordings of noise")
     return pcm / pcm.std()
 
