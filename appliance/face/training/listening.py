@@ -37,8 +37,8 @@ NOISES = 160
 _EDGE = 20
 """Mel frames at both ends of a stretch that are not judged: they lack what is around them."""
 _WIDTH, _FEATURES = 192, 384
-_QUIET_S = 0.2
-"""Silence around a sentence."""
+_QUIET_S = 0.5
+"""Silence around a sentence; half of it is judged, for lips that part too late."""
 _TOLERANCE = 1e-3
 
 
@@ -193,7 +193,9 @@ class Corpus:
 
     def _stretch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
         start, stop = self._columns[number : number + 2]
-        first = int(self._pick.integers(max(1, stop - start - SPAN)))
+        length = stop - start
+        anywhere = self._pick.integers(-SPAN // 2, length - SPAN // 2)  # beginnings and ends as often as the rest
+        first = int(np.clip(anywhere, 0, max(0, length - SPAN)))
         columns = slice(start + first, min(start + first + SPAN, stop))
         missing = SPAN - (columns.stop - columns.start)
         mel = nn.functional.pad(self._mel[columns].float(), (0, 0, 0, missing), value=FLOOR)
