@@ -107,7 +107,7 @@ def measure(name: str, done: list[dict[str, Any]], options: argparse.Namespace) 
         if len(quiet(done)) + failed >= wanted:
             return
         wait_for_quiet(options.patience)
-        figures = run(name, number, options, with_stock=not quiet(done))
+        figures = run(name, number, options, with_stock=not done)
         failed += figures is None
         if figures is not None:
             done.append(figures)
@@ -118,7 +118,8 @@ def run(name: str, number: int, options: argparse.Namespace, *, with_stock: bool
     """One run; None where the question could not be measured, which is told.
 
     Args:
-        with_stock: whether a conversation, whose baseline takes as long again, is held with that too.
+        with_stock: whether a conversation is held with its baseline, too, in turns, which takes twice as long as ours
+            alone. The first is, disturbed or not: what slows one of the two slows the other.
     """
     arguments = list(QUESTIONS[name][0])
     if options.recordings and name in ("stt", "conversation"):
@@ -182,12 +183,13 @@ def rows(measured: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, str, 
     for name, (_, bounds) in QUESTIONS.items():
         for bound in bounds:
             done = measured.get(name, [])
-            values = [value for run in quiet(done) or done if (value := bound.of(run)) is not None]
+            undisturbed = [value for run in quiet(done) if (value := bound.of(run)) is not None]
+            values = undisturbed or [value for run in done if (value := bound.of(run)) is not None]
             if not values:
                 continue
             median = statistics.median(values)
             every = " / ".join(f"{value:g}" for value in values)
-            if not quiet(done):
+            if not undisturbed:
                 every += ", all disturbed"
             limit = f"at {'least' if bound.at_least else 'most'} {bound.limit:g}"
             yield f"{name} {bound.path.replace('|', ' ')}", f"{median:g} ({every})", limit, bound.kept(median)
