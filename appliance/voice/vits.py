@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +93,6 @@ class SplitModel:
         self._names = [given.name for given in self._encoder.get_inputs()]
         self._flow = _Stage(parts.flow, threads)
         self._decoder = [_Stage(part, threads) for part in parts.decoder]
-        self._columns_a_frame = math.prod(stage.hop for stage in self._decoder[:-1])
-        """That its last part takes."""
         self._whole = False
 
     def speak(self, ids: Sequence[int], scales: Sequence[float]) -> Utterance:
@@ -119,10 +116,11 @@ class SplitModel:
         return whole
 
     def _chunks(self, prior: Columns, mask: Columns) -> Iterator[Samples]:
-        n_frames, scale = prior.shape[-1], self._columns_a_frame
+        n_frames = prior.shape[-1]
         made = _Progress(self._flow, n_frames, lambda _: (prior, mask))
         for stage in self._decoder:
             made = _Progress(stage, made.n_columns * made.hop, made.until)
+        scale = made.n_columns // n_frames
         for start, end in [(0, n_frames)] if self._whole else _plan(n_frames):
             yield made.make(start * scale, end * scale).reshape(-1)
 

@@ -82,10 +82,8 @@ async def by_strangers(sentences: Sequence[str], progress: Progress) -> AsyncIte
     Raises:
         MediaError: code not-installed.
     """
-    for voice in speakers.STRANGERS:  # before minutes are spent on one
-        _stranger(voice)
-    for voice in speakers.STRANGERS:
-        speak = _stranger(voice)
+    strangers = {voice: _stranger(voice) for voice in speakers.STRANGERS}
+    for voice, speak in strangers.items():
         for number, text in enumerate(sentences):
             progress(f"{voice} speaks, {number + 1} of {len(sentences)}")
             speech = await asyncio.to_thread(speak, text)
@@ -97,8 +95,7 @@ def _stranger(voice: str) -> Callable[[str], Speech]:
         return speakers.stranger(voice)
     except OSError as error:
         message = f"{voice.partition(' ')[0]} is not installed, whose voices are strangers to the face"
-        hint = "install it (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
-        raise MediaError(message, code="not-installed", hint=hint) from error
+        raise MediaError(message, code="not-installed", hint=f"install it {speakers.PROGRAMS}") from error
 
 
 class Noise:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
 
     Raises:
         AgentError: a model failed; AvatarError, code no-ruler, where the avatar's lips cannot be measured; MediaError,
-            code not-aligned, where no recording's words can be laid over its sound, or extra-missing.
+            code not-aligned, where no recording's words can be laid over its sound, extra-missing or not-installed.
     """
     context = Context(Engines(), paths, load(config.session.persona), SessionId("bench"))
     factory = ProviderFactory(context)
@@ -167,13 +167,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
         drawn_by = await asyncio.to_thread(teacher.of, face.avatar)
         with contextlib.ExitStack() as stack:
             film = stack.enter_context(LipFilm(plan.film, size, fps, CLOSED)) if plan.film else None
-            if plan.recordings:
-                speech = lip_speech.by_people(plan.recordings, samples.not_aligned, progress)
-            elif plan.strangers:
-                speech = lip_speech.by_strangers(plan.sentences, progress)
-            else:
-                speech = lip_speech.by_voice(plan.sentences, voice, progress)
-            async for spoken in speech:
+            async for spoken in _spoken(plan, voice, samples.not_aligned, progress):
                 if samples.lines:
                     face = factory.create_avatar(config.face)
                 assert isinstance(face, FaceGenerator)
@@ -188,6 +182,15 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
         await voice.aclose()
         await context.engines.close()
     return samples
+
+
+def _spoken(plan: Plan, voice: Any, not_aligned: list[str], progress: Progress) -> AsyncIterator[Spoken]:
+    """What is said, by whom the plan wants to speak."""
+    if plan.recordings:
+        return lip_speech.by_people(plan.recordings, not_aligned, progress)
+    if plan.strangers:
+        return lip_speech.by_strangers(plan.sentences, progress)
+    return lip_speech.by_voice(plan.sentences, voice, progress)
 
 
 async def _drawn(face: FaceGenerator, heard: Pcm16, spoken: Spoken, mel_only: bool, fps: int) -> list[bytes]:

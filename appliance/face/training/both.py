@@ -16,6 +16,7 @@ from appliance.bundles.fetch import fetch
 from appliance.bundles.manifest import load
 from appliance.bundles.verify import Progress
 from appliance.errors import AvatarError
+from appliance.face.training.speakers import PROGRAMS
 
 HALVES = ("sound", "pictures")
 CORPORA = ("corpus.npz", "heard.npz")
@@ -23,7 +24,6 @@ CORPORA = ("corpus.npz", "heard.npz")
 _SPEAKING = 20.0
 """Minutes in which what listens has its corpus spoken, and heard by Whisper; the other half draws in them."""
 _MODULES = ("torch", "skia", "pocketsphinx")
-_SYSTEM = "install them (Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
 
 
 def check() -> None:
@@ -39,7 +39,9 @@ def check() -> None:
         )
     programs = {"flite": shutil.which("flite"), "libespeak-ng": util.find_library("espeak-ng")}
     if absent := [name for name, found in programs.items() if found is None]:
-        raise AvatarError(f"training needs {' and '.join(absent)}", code="not-installed", hint=_SYSTEM)
+        raise AvatarError(
+            f"training needs {' and '.join(absent)}", code="not-installed", hint=f"install them {PROGRAMS}"
+        )
 
 
 def train(out: Path, minutes: float, *, resume: bool, say: Callable[[str], None], fetching: Progress) -> None:

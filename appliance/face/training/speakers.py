@@ -29,6 +29,8 @@ ESPEAK_VARIANTS = tuple(_ESPEAK_NAMES.split())
 """Voices of espeak-ng that sound like people. f4, m3 and a few more are kept for measuring."""
 FLITE_VOICES = ("awb", "rms", "kal16")
 """flite's voices of 16 kHz; slt, the only woman's, is kept for measuring."""
+PROGRAMS = "(Debian, Ubuntu: sudo apt-get install flite libespeak-ng1)"
+"""Where espeak-ng and flite come from, for who misses them."""
 STRANGERS = ("espeak-ng f4", "espeak-ng m3", "flite slt")
 """Voices that are in no corpus: see `stranger`."""
 _ESPEAK_VOWEL_LATE_S = 0.035
@@ -133,13 +135,13 @@ class Espeak:
         self._lib, self.rate_hz = _espeak()
         prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
         self._callback = prototype(self._receive)
-        self._lib.espeak_SetSynthCallback(self._callback)
         self._audio: list[NDArray[np.int16]] = []
         self._marks: list[tuple[str, int]] = []
 
     def speak(self, text: str, voice: str, *, rate: int = 165, pitch: int = 50) -> Speech:
         """Speak a sentence; voice is like "en-us+f4", rate in words a minute, pitch 0 to 99."""
         self._audio, self._marks = [], []
+        self._lib.espeak_SetSynthCallback(self._callback)  # another one may have spoken since
         self._lib.espeak_SetVoiceByName(voice.encode())
         self._lib.espeak_SetParameter(1, rate, 0)
         self._lib.espeak_SetParameter(3, pitch, 0)
