@@ -24,7 +24,7 @@ from appliance.evaluation import disturbances, mouth, words
 from appliance.evaluation.bench import appliance, stock
 from appliance.evaluation.box import Box
 from appliance.evaluation.conversation import ANSWER_S
-from appliance.evaluation.measures import Stretch, silence_ms, stretches
+from appliance.evaluation.measures import Stretch, barge_in_ms, silence_ms, stretches
 from appliance.evaluation.microphone import Recording
 from appliance.evaluation.questions import backchannels, of_persona
 from appliance.evaluation.report import quantiles
@@ -251,7 +251,9 @@ class _Visit:
                 speaks_s = 0.0  # an answer that was over before is no failure: another one is interrupted
                 continue
             said = await visitor.say(next(self._questions))
-            scene.interruptions.append(said)
+            recent = [frame for frame in visitor.timeline.heard if frame.at_s > said.first_s - POINTS_S[0]]
+            if barge_in_ms(stretches(recent), said) is not None:
+                scene.interruptions.append(said)
             speaks_s = visitor.audible_s if await visitor.hears(said.last_s, ANSWER_S) else 0.0
             if not speaks_s:
                 scene.errors.append(f"{said.name}: no answer in {ANSWER_S:.0f} s")

@@ -17,6 +17,7 @@ from appliance.evaluation.microphone import Recording, read
 from appliance.evaluation.report import Samples
 from appliance.evaluation.timeline import RATE_HZ, Spoken, Timeline, Words
 from appliance.evaluation.visitor import Visitor
+from appliance.evaluation.words import plain
 from appliance.sfu import find_binary
 from tests.evaluation.test_measures import sound
 
@@ -44,8 +45,9 @@ async def test_the_baseline_answers_a_recorded_question(models: Path, data: Path
     assert samples.errors == []
     assert len(samples.mouth_to_ear_ms) == 1
     assert 300 < samples.mouth_to_ear_ms[0] < 15_000
-    heard = next(words.text for words in visit.timeline.words if words.by_visitor and words.final)
-    assert "child almost hurt the small dog" in heard.lower()
+    # Where the machine falters for half a second, the baseline's defaults cut a question in two.
+    heard = " ".join(words.text for words in visit.timeline.words if words.by_visitor and words.final)
+    assert "child almost hurt the small dog" in " ".join(plain(heard))
     assert any(not words.by_visitor and words.text for words in visit.timeline.words)
     assert samples.first_lip_ms == [], "a test picture has no lips"
     assert len(samples.frames_per_second) > 3
