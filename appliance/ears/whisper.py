@@ -2,6 +2,9 @@
 
 faster-whisper's `transcribe` pads every utterance to 30 s. Here the same model is run on the smallest window that it
 bears (see windows.py), greedily; an answer that looks wrong is made again in the padded window.
+
+On a CPU the model is open twice, which takes 90 MB more: its encoder is quicker on several threads, its decoder, whose
+every step is many small sums, on one. Measured on two cores: eight words in 19 ms on one thread and in 60 on two.
 """
 
 from __future__ import annotations
@@ -95,7 +98,9 @@ class _Loaded:
     """The model and what goes with it."""
 
     model: WhisperModel
-    """faster-whisper's model."""
+    """faster-whisper's model, whose encoder is used."""
+    decoder: Any
+    """CTranslate2's, on one thread; on a GPU it is that of the model."""
     tokenizer: Tokenizer
     """For the configured language."""
     prompt: list[int]
@@ -130,7 +135,7 @@ class WhisperEngine:
             raise STTError(
                 f"{self._folder} has no {missing[0]}", code="model-missing", hint="run `appliance models fetch`"
             )
-        model, runs_on = self._open()
+        model, decoder, runs_on = self._open()
         language = self._config.language
         if language not in model.supported_languages:
             raise STTError(
@@ -141,7 +146,7 @@ class WhisperEngine:
         tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
         filters: Any = model.feature_extractor.mel_filters
         prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
-        self._loaded = _Loaded(model, tokenizer, prompt, LogMel(filters), runs_on)
+        self._loaded = _Loaded(model, decoder, tokenizer, prompt, LogMel(filters), runs_on)
 
     @property
     def runs_on(self) -> tuple[str, str]:
@@ -198,7 +203,7 @@ class WhisperEngine:
         self._loaded = None
         self._waiting = []
 
-    def _open(self) -> tuple[WhisperModel, tuple[str, str]]:
+    def _open(self) -> tuple[WhisperModel, Any, tuple[str, str]]:
         error: Exception | None = None
         for device, kind in _devices():
             try:
@@ -210,14 +215,17 @@ class WhisperEngine:
                     num_workers=1,
                     local_files_only=True,
                 )
-                if device == "cuda":  # a missing CUDA library shows when the model is run, not when it is opened
+                decoder: Any = model.model
+                if device == "cpu":
+                    decoder = ctranslate2.models.Whisper(str(self._folder), compute_type=kind, intra_threads=1)
+                else:  # a missing CUDA library shows when the model is run, not when it is opened
                     model.encode(np.zeros((model.feature_extractor.mel_filters.shape[0], 1000), np.float32))
             except (RuntimeError, ValueError, OSError) as failure:
                 error = failure
                 logger.warning("Whisper could not be opened", extra={"device": device, "reason": str(failure)})
             else:
                 logger.info("Whisper opened", extra={"device": device, "compute_type": kind})
-                return model, (device, kind)
+                return model, decoder, (device, kind)
         raise STTError(
             f"{self._folder} holds no readable Whisper model: {error}",
             code="model-unreadable",
@@ -267,8 +275,8 @@ class WhisperEngine:
         assert loaded is not None, "load() comes first"
         features = StorageView.from_array(np.stack([window.features for window in batch]))
         try:
-            results = loaded.model.model.generate(
-                features,
+            results = loaded.decoder.generate(
+                loaded.model.model.encode(features),
                 [loaded.prompt] * len(batch),
                 beam_size=1,
                 max_length=2 * max(window.n_most for window in batch),  # CTranslate2 makes at most half of it
