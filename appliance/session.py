@@ -20,7 +20,7 @@ from appliance.codec import chosen
 from appliance.config import Config, SessionConfig
 from appliance.context import Context, Engines, TurnCounter
 from appliance.ears.endpointer import Delays, Endpointer
-from appliance.ears.voice_activity import voice_activity
+from appliance.ears.voice_activity import interrupting_voice_activity
 from appliance.engine import SessionId, TurnId
 from appliance.errors import LLMError, RoomError
 from appliance.ladder import Step
@@ -198,7 +198,7 @@ class Session:
     async def _converse(self, visitor: rtc.RemoteParticipant) -> None:
         config = self._visit.config
         context = Context(self._visit.engines, self._visit.files, self._visit.persona, self._id, self._turn)
-        detector = voice_activity()
+        detector = interrupting_voice_activity()
         factory = ProviderFactory(context, voice_activity=detector)
         ears, mind, voice = (
             factory.create_stt(config.ears),

@@ -229,12 +229,14 @@ class _Visit:
                 await visitor.hears(visitor.audible_s + _INTO_ANSWER_S, _GREETED_S)
             else:
                 await visitor.silence(_CALM_S, _GREETED_S)
+            # Words come first: for a while after an echo, what is heard is looked at for another.
+            await self._interrupt(visitor, interruptions, scene)
+            await visitor.silence(_CALM_S, _GREETED_S)
             for number, disturbance in enumerate(disturbed, 1):
                 if visitor.lost:
                     break
                 self._progress(f"disturbance {number} of {len(disturbed)}: {disturbance.kind}")
                 await self._disturb(visitor, disturbance, scene)
-            await self._interrupt(visitor, interruptions, scene)
             if visitor.lost:
                 scene.errors.append(visitor.lost)
         return scene
