@@ -91,7 +91,7 @@ class MindConfig:
     provider: tuple[str, ...] = ("llama",)
     """Providers in the order they are tried."""
     threads: int = 2
-    """CPU threads of one decode step."""
+    """CPU threads that read a long prompt; up to a dozen tokens are decoded on one."""
     sequences: int = 16
     """Visitors whose conversation is held in the KV cache at once."""
     context_tokens: int = 2048
