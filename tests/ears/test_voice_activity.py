@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import wave
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,8 @@ from livekit.agents import inference
 from livekit.agents.vad import VADEvent, VADEventType
 
 from appliance.ears.voice_activity import _HERE, interrupting_voice_activity, voice_activity
+from appliance.evaluation.microphone import read
+from appliance.evaluation.timeline import RATE_HZ
 
 
 def test_it_runs_at_once_on_this_thread() -> None:
@@ -26,9 +27,8 @@ def test_what_goes_wrong_is_told_to_who_asked() -> None:
 async def _events(detector: inference.VAD, data: Path) -> list[VADEvent]:
     """What it tells of a recorded sentence."""
     stream = detector.stream()
-    with wave.open(str(data / "speech" / "spk1_snt1.wav")) as sound:
-        rate_hz, pcm = sound.getframerate(), sound.readframes(sound.getnframes())
-    stream.push_frame(rtc.AudioFrame(pcm, rate_hz, 1, len(pcm) // 2))
+    pcm = read(data / "speech" / "spk1_snt1.wav").pcm
+    stream.push_frame(rtc.AudioFrame(pcm.tobytes(), RATE_HZ, 1, len(pcm)))
     stream.end_input()
     events = [event async for event in stream]
     await stream.aclose()
