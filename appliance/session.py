@@ -211,6 +211,7 @@ class Session:
         video_codec = chosen(config.face.video_codec, visitor.attributes)
         options = PublishOptions(config.face.fps, config.face.bitrate_kbps, video_codec)
         publisher = Publisher(self._room, face, options, self._visit.crowd.step)
+        publisher.output.doubted = endpointer.doubted
         session: AgentSession[None] = AgentSession(
             stt=ears,
             llm=mind,

@@ -53,7 +53,7 @@ _UNPUNCTUATED = -7.0
 """Log-odds of words that Whisper left open, with no mark or with three dots: so it writes what was cut."""
 _QUIETEST_DBFS = -60.0
 _VOICE_DB = 20.0
-"""So far below the loudest of the turn, and louder, is as loud as speech;"""
+"""So far below the loudest, and louder, is as loud as speech;"""
 _FADE_DB = 2.0
 """by which the loudest counts less with every second."""
 _LOUD_S = 0.15
@@ -119,6 +119,7 @@ class Endpointer:
         self._heard_s = -math.inf
         self._loud_s = -math.inf
         self._loudest_dbfs = _QUIETEST_DBFS
+        self._over_s = -math.inf
         self._news = asyncio.Event()
         self._judged: asyncio.Task[float] | None = None
 
@@ -150,7 +151,7 @@ class Endpointer:
     def begin(self) -> None:
         """The turn is over: what is heard now belongs to the next one."""
         self._said = self._words = ""
-        self._loudest_dbfs = _QUIETEST_DBFS
+        self._over_s = self.clock()
         self.forget_judgement()
 
     def forget_judgement(self) -> None:
@@ -200,6 +201,10 @@ class Endpointer:
         self._loudest_dbfs = max(self._loudest_dbfs - _FADE_DB * frame.duration, level)
         if level > self._loudest_dbfs - _VOICE_DB:
             self._loud_s = self.clock()
+
+    def doubted(self) -> bool:
+        """Whether it becomes loud as soon as the turn is over: the answer is not begun while the visitor may go on."""
+        return self.clock() < min(self._loud_s + _LOUD_S, self._over_s + _LOUD_MAX_S)
 
     def _note(self, judged: asyncio.Future[float]) -> None:
         if not judged.cancelled():

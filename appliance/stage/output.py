@@ -68,7 +68,7 @@ class SpeechOutput(io.AudioOutput):
         Args:
             on_clear: called on barge-in, to throw away what was handed out and not yet heard.
 
-        `captions`, where they are set, are told what is heard.
+        `captions`, where they are set, are told what is heard. While `doubted`, no utterance begins.
         """
         super().__init__(
             label="face", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=None, next_in_chain=None
@@ -78,6 +78,7 @@ class SpeechOutput(io.AudioOutput):
         self._chunk_s = 1 / fps
         self._on_clear = on_clear
         self.captions: Captions | None = None
+        self.doubted: Callable[[], bool] = lambda: False
         self._playout = Playout(chunk_samples=rate_hz // fps)
         self._resampler: rtc.AudioResampler | None = None
         self._unheard_s = 0.0
@@ -94,7 +95,7 @@ class SpeechOutput(io.AudioOutput):
 
     def ready(self) -> bool:
         """Whether something can be heard now, and its picture seen."""
-        key = self._playout.next_key()
+        key = self._next_key()
         return key is not None and self._playout.due and self._face.ready(*key)
 
     async def arrival(self, within_s: float) -> None:
@@ -152,8 +153,8 @@ class SpeechOutput(io.AudioOutput):
             queued_s: seconds of sound handed out and not yet heard.
         """
         self._unheard_s = queued_s if self._playout.speaking else 0.0
-        key = self._playout.next_key()
-        chunk = self._playout.take(face_ready=key is not None and self._face.ready(*key))
+        key = self._next_key()
+        chunk = self._playout.take(face_ready=self._face.ready(*key)) if key is not None else None
         if chunk is not None and chunk.segment != self._announced:
             self._announced = chunk.segment
             self.on_playback_started(created_at=time.time())  # LiveKit's event carries a wall clock
@@ -162,6 +163,11 @@ class SpeechOutput(io.AudioOutput):
         if (ended := self._playout.finish()) is not None:
             asyncio.get_running_loop().call_later(queued_s + self._chunk_s, self._report, ended)
         return chunk
+
+    def _next_key(self) -> tuple[int, int] | None:
+        """Of the chunk that may be heard next."""
+        key = self._playout.next_key()
+        return None if key is None or (key[1] == 0 and self.doubted()) else key
 
     def _report(self, ended: Finished) -> None:
         position_s = ended.played_samples / self._rate_hz

@@ -278,3 +278,20 @@ async def test_real_detector_and_model_tell_a_sentence_from_its_beginning(models
     await engines.close()
     assert answers[0] >= SURE
     assert answers[1] < UNSURE
+
+
+def test_an_answer_is_doubted_while_it_becomes_loud_just_after_the_turn() -> None:
+    endpointer, clock = _endpointer(None)
+    endpointer.listen(_sound(0.1))
+    clock.advance(0.5)
+    assert not endpointer.doubted(), "no turn is over"
+    endpointer.begin()
+    endpointer.listen(_sound(0.002))
+    assert not endpointer.doubted(), "34 dB below what was said"
+    endpointer.listen(_sound(0.1))
+    assert endpointer.doubted()
+    clock.advance(0.2)
+    assert not endpointer.doubted(), "it was short"
+    clock.advance(0.5)
+    endpointer.listen(_sound(0.1))
+    assert not endpointer.doubted(), "an answer that comes later is begun"

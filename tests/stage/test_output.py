@@ -102,3 +102,18 @@ async def test_a_late_face_delays_the_start_for_a_bounded_time() -> None:
         waited += 1
     assert 1 <= waited <= 12
     output.clear_buffer()
+
+
+async def test_an_utterance_does_not_begin_while_it_is_doubted_and_goes_on_once_begun() -> None:
+    output, _, _, _ = make()
+    doubts = True
+    output.doubted = lambda: doubts
+    await output.capture_frame(speech(0.2))
+    for _ in range(20):  # longer than a face is waited for
+        assert not output.ready() and output.take(queued_s=0.0) is None
+    assert output.speaking()
+    doubts = False
+    assert output.ready() and output.take(queued_s=0.0) is not None
+    doubts = True
+    assert output.ready() and output.take(queued_s=0.0) is not None
+    output.clear_buffer()
