@@ -204,7 +204,7 @@ class Endpointer:
 
     def doubted(self) -> bool:
         """Whether it becomes loud as soon as the turn is over: the answer is not begun while the visitor may go on."""
-        return self.clock() < min(self._loud_s + _LOUD_S, self._over_s + _LOUD_MAX_S)
+        return self.clock() < self._quiet_s(self._over_s)
 
     def _note(self, judged: asyncio.Future[float]) -> None:
         if not judged.cancelled():
@@ -213,9 +213,12 @@ class Endpointer:
 
     async def _silence(self, until_s: float) -> None:
         """Wait; a little longer if it becomes loud: whether that is speech, the voice activity detector says later."""
-        latest_s = until_s + _LOUD_MAX_S
-        while (left_s := min(max(until_s, self._loud_s + _LOUD_S), latest_s) - self.clock()) > 0:  # noqa: ASYNC110
+        while (left_s := self._quiet_s(until_s) - self.clock()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left_s)
+
+    def _quiet_s(self, since_s: float) -> float:
+        """The first moment from then on at which nothing loud is known of, or noise has delayed for long enough."""
+        return min(max(since_s, self._loud_s + _LOUD_S), since_s + _LOUD_MAX_S)
 
 
 class EndpointerStream:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def voice_activity() -> inference.VAD:
     """A detector for one visit; silence of 0.25 s ends an utterance."""
-    return inference.VAD(min_silence_duration=_MIN_SILENCE_S, executor=_HERE)
+    return _of(inference.VAD)
 
 
 def interrupting_voice_activity() -> inference.VAD:
@@ -30,7 +30,11 @@ def interrupting_voice_activity() -> inference.VAD:
     LiveKit looks at how long somebody has spoken when a window has been looked at, and tells only then that speech has
     begun in it; so what begins is an interruption with the next window. Here it is told again at once.
     """
-    return _Interrupting(min_silence_duration=_MIN_SILENCE_S, executor=_HERE)
+    return _of(_Interrupting)
+
+
+def _of(kind: type[inference.VAD]) -> inference.VAD:
+    return kind(min_silence_duration=_MIN_SILENCE_S, executor=_HERE)
 
 
 class _Interrupting(inference.VAD):

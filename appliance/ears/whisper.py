@@ -3,7 +3,7 @@
 faster-whisper's `transcribe` pads every utterance to 30 s. Here the same model is run on the smallest window that it
 bears (see windows.py), greedily; an answer that looks wrong is made again in the padded window.
 
-On a CPU the model is open twice, which takes 90 MB more: its encoder is quicker on several threads, its decoder, whose
+On a CPU the model is open twice, which takes 88 MB more: its encoder is quicker on several threads, its decoder, whose
 every step is many small sums, on one. Measured on two cores: eight words in 19 ms on one thread and in 60 on two.
 """
 
