@@ -295,3 +295,14 @@ def test_an_answer_is_doubted_while_it_becomes_loud_just_after_the_turn() -> Non
     clock.advance(0.5)
     endpointer.listen(_sound(0.1))
     assert not endpointer.doubted(), "an answer that comes later is begun"
+
+
+@pytest.mark.parametrize(("softest", "held"), [(0.0005, True), (0.004, False)])
+def test_a_word_that_begins_softly_is_known_from_how_quiet_it_was(softest: float, held: bool) -> None:
+    endpointer, clock = _endpointer(None)
+    endpointer.listen(_sound(0.1))
+    clock.advance(0.5)
+    endpointer.listen(_sound(softest))
+    endpointer.begin()
+    endpointer.listen(_sound(0.007))  # 23 dB below what was said: the burst of a /k/, or a room that is never quiet
+    assert endpointer.doubted() == held
