@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from appliance.errors import AgentError
-from appliance.memory import settle
+from appliance.memory import settle, share_heaps
 
 if TYPE_CHECKING:
     from appliance.api.server import HttpServer
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from appliance.logs import configure
 
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    share_heaps()
     config = load(args.config).config
     if args.port is not None:
         config = dataclasses.replace(config, server=dataclasses.replace(config.server, port=args.port))
