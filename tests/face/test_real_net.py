@@ -66,13 +66,17 @@ def opened(renderer: FaceRenderer, frames: list[RenderedFrame]) -> np.ndarray:
 
 
 def spoken(models: Path, text: str) -> tuple[np.ndarray, list[Phoneme]]:
-    """A sentence by the shipped voice with its timed phonemes, at 16 kHz, half a second of silence at both ends."""
+    """A sentence by the shipped voice with its timed phonemes, at 16 kHz, half a second of silence at both ends.
+
+    Without the voice's own chance, so that the sentence is the same each time.
+    """
     piper = pytest.importorskip("piper")
     path = models / "voice" / "en_US-joe-medium.onnx"
     if not path.exists():
         pytest.skip(f"no voice at {path}: run `appliance models fetch`")
     voice = piper.PiperVoice.load(path, include_alignments=True)
-    (chunk,) = voice.synthesize(text, include_alignments=True)
+    steady = piper.SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
+    (chunk,) = voice.synthesize(text, steady, include_alignments=True)
     phones, at = list[Phoneme](), 0.5
     for label in chunk.phoneme_alignments:
         seconds = label.num_samples / chunk.sample_rate
