@@ -41,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder of recorded noises to put under the voice instead, 20 dB below it unless --noise says otherwise",
     )
     parser.add_argument(
+        "--syncnet",
+        type=Path,
+        metavar="FILE",
+        help="SyncNet's weights, syncnet_v2.model, which are not ours to bring: LSE-C and LSE-D are measured with them",
+    )
+    parser.add_argument(
         "--film", type=Path, help="write a film with the curves of what was asked for and what was read beside the face"
     )
     results.add_options(parser, quick="four sentences")
@@ -65,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     below_db = _NOISE_DB if args.noise is None and args.sounds else args.noise
     noise = None if below_db is None else Noise(below_db, disturbances.noises_of(args.sounds) if args.sounds else ())
     sentences = lines_of(args.text or HELD_OUT)[few]
-    plan = Plan(sentences, args.mel_only, noise, args.strangers, recordings, args.film)
+    plan = Plan(sentences, args.mel_only, noise, args.strangers, recordings, args.syncnet, args.film)
     samples = asyncio.run(stoppable(measure(config, files(config.models.manifest), plan, results.progress)))
     plot = dots({"box": [abs(line.offset_ms) for line in samples.lines]}, _TITLE, step_ms=20)
     results.show(args, samples.figures(), dataclasses.asdict(samples), plot)

@@ -53,14 +53,14 @@ def show(args: argparse.Namespace, figures: Mapping[str, Any], measured: Mapping
 
 
 def table(figures: Mapping[str, Any], prefix: str = "") -> str:
-    """Figures for people, one a line; what was not measured is left out."""
+    """Figures for people, one a line; what was not measured says so."""
     lines: list[str] = []
     for key, value in figures.items():
         name = f"{prefix} {key}".strip()
         if isinstance(value, Mapping):
             lines.append(table(value, name))
-        elif value is not None:
-            lines.append(f"{name:40}{value:>12}")
+        else:
+            lines.append(f"{name:40}{'not measured' if value is None else value:>12}")
     return "\n".join(line for line in lines if line)
 
 

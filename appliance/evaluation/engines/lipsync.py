@@ -24,7 +24,7 @@ from appliance.context import Context, Engines
 from appliance.engine import SessionId
 from appliance.errors import AvatarError, MediaError
 from appliance.evaluation.clips import Clip
-from appliance.evaluation.engines import lip_speech, teacher
+from appliance.evaluation.engines import lip_speech, syncnet, teacher
 from appliance.evaluation.engines.lip_film import LipFilm
 from appliance.evaluation.engines.lip_speech import Noise, Spoken
 from appliance.face import training
@@ -64,8 +64,20 @@ class Plan:
     """Voices that are in no training speak instead of the box, each every sentence; the face listens."""
     recordings: Sequence[Clip] = ()
     """People who speak instead of the box; the sentences are not said then, and the face listens."""
+    syncnet: Path | None = None
+    """SyncNet's weights, where their owner has them."""
     film: Path | None = None
     """Where a film is written that shows the face and beside it what was asked for and what was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Who has a word on the pictures, beside the ruler."""
+
+    drew: teacher.Teacher | None
+    """Tells how unlike her drawing they are."""
+    listens: syncnet.Judge | None
+    """Tells how well they fit the sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,8 @@ class Line:
     """Where the mouth is faded into the frame: mean difference from the frame at rest, levels of luma, a picture."""
     mouth_error: list[float] = field(default_factory=list[float])
     """Mean squared difference of some pictures' mouths from the teacher's; none where there is no teacher."""
+    lse: tuple[float, float] | None = None
+    """LSE-D and LSE-C; None where SyncNet was not asked, or the sentence is too short for it."""
     voice: str = ""
     """Who said it, where several did."""
 
@@ -113,6 +127,7 @@ class Samples:
         speaking = np.concatenate([_inside(line) for line in self.lines])
         closed, asked = (read < CLOSED)[speaking], (wanted < CLOSED)[speaking]
         unlike = [v for line in self.lines for v in line.mouth_error]
+        judged = [line.lse for line in self.lines if line.lse]
         errors = [np.diff(np.array(line.read) - np.array(line.wanted), 2) for line in self.lines]
         return {
             "abs_offset_ms": round(float(np.median([abs(line.offset_ms) for line in self.lines])), 1),
@@ -123,8 +138,8 @@ class Samples:
             "flicker": round(float(np.sqrt(np.mean(np.concatenate(errors) ** 2))), 4),
             "seam": round(float(np.mean([v for line in self.lines for v in line.seam])), 2),
             "psnr_mouth": round(float(10 * np.log10(255**2 / np.mean(unlike))), 1) if unlike else None,
-            "lse_c": None,
-            "lse_d": None,
+            "lse_c": round(float(np.mean([c for _, c in judged])), 2) if judged else None,
+            "lse_d": round(float(np.mean([d for d, _ in judged])), 2) if judged else None,
             "sentences": len(self.lines),
             "not_aligned": len(self.not_aligned),
         }
@@ -150,8 +165,9 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
     """Run the whole measurement.
 
     Raises:
-        AgentError: a model failed; AvatarError, code no-ruler, where the avatar's lips cannot be measured; MediaError,
-            code not-aligned, where no recording's words can be laid over its sound, extra-missing or not-installed.
+        AgentError: a model failed; AvatarError, code no-ruler, where the avatar's lips cannot be measured, or as
+            `syncnet.of` says; MediaError, code not-aligned, where no recording's words can be laid over its sound,
+            extra-missing or not-installed.
     """
     context = Context(Engines(), paths, load(config.session.persona), SessionId("bench"))
     factory = ProviderFactory(context)
@@ -164,7 +180,10 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
         if not isinstance(face, FaceGenerator) or face.avatar.ruler is None:
             raise AvatarError("the avatar has no ruler for its lips", code="no-ruler", hint="build its pack again")
         size = (face.avatar.width, face.avatar.height)
-        drawn_by = await asyncio.to_thread(teacher.of, face.avatar)
+        judges = Judges(
+            await asyncio.to_thread(teacher.of, face.avatar),
+            await asyncio.to_thread(syncnet.of, face.avatar, plan.syncnet, fps) if plan.syncnet else None,
+        )
         with contextlib.ExitStack() as stack:
             film = stack.enter_context(LipFilm(plan.film, size, fps, CLOSED)) if plan.film else None
             async for spoken in _spoken(plan, voice, samples.not_aligned, progress):
@@ -173,7 +192,7 @@ async def measure(config: Config, paths: Mapping[str, Path], plan: Plan, progres
                 assert isinstance(face, FaceGenerator)
                 heard = plan.noise.under(spoken) if plan.noise else spoken.pcm
                 pictures = await _drawn(face, heard, spoken, mel_only, fps)
-                line = await asyncio.to_thread(_line, face, pictures, spoken, drawn_by, fps)
+                line = await asyncio.to_thread(_line, face, pictures, spoken, judges, fps)
                 samples.lines.append(line)
                 if film is not None:
                     progress(f"filming: {line.text}")
@@ -206,9 +225,7 @@ async def _drawn(face: FaceGenerator, heard: Pcm16, spoken: Spoken, mel_only: bo
     return pictures
 
 
-def _line(
-    face: FaceGenerator, pictures: Sequence[bytes], spoken: Spoken, drawn_by: teacher.Teacher | None, fps: int
-) -> Line:
+def _line(face: FaceGenerator, pictures: Sequence[bytes], spoken: Spoken, judges: Judges, fps: int) -> Line:
     frames = [face.life.frame(1 + index) for index in range(len(pictures))]  # a face begins on the second frame's time
     read, seam = _read(face.avatar, pictures, frames)
     times_s = np.arange(len(pictures)) / fps
@@ -220,7 +237,8 @@ def _line(
         (departure(mouths) <= _AT_REST).tolist(),
         _offset_ms(read, spoken.phonemes, times_s),
         seam,
-        drawn_by.errors(pictures, frames, mouths) if drawn_by else [],
+        judges.drew.errors(pictures, frames, mouths) if judges.drew else [],
+        judges.listens.lse(pictures, frames, spoken) if judges.listens else None,
         spoken.voice,
     )
 

@@ -60,3 +60,11 @@ def test_people_and_strangers_do_not_speak_at_once(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         _parse("--strangers", "--wav", "folder")
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_syncnets_weights_are_the_owners_to_name(plans: list[Plan], capsys: pytest.CaptureFixture[str]) -> None:
+    assert lipsync.run(_parse("--syncnet", "syncnet_v2.model")) == 0
+    assert lipsync.run(_parse()) == 0
+    assert [plan.syncnet for plan in plans] == [Path("syncnet_v2.model"), None]
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1)[1] for line in shown if line.startswith("lse_d")] == ["not measured"] * 2
