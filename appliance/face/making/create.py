@@ -17,7 +17,7 @@ from appliance.face.making import background, filming, report, sitting
 from appliance.face.making.checks import Examination
 from appliance.face.making.lessons import Lessons
 from appliance.face.making.pack import Content, Words, write
-from appliance.face.making.person import Progress, Seen
+from appliance.face.making.person import Person, Progress, Seen
 from appliance.face.making.preview import measure, preview
 from appliance.face.ruler import Ruler
 from appliance.face.visemes import aperture
@@ -92,9 +92,7 @@ def look(order: Order, files: Files, progress: Progress) -> Seen:
         else:
             seen = sitting.look(order.source, files.models, behind)
     except MediaError as error:
-        found = Examination.refused(error.code, f"{error.message}.", error.hint)
-        shown = report.write(order.report, None, [], found, {})
-        raise MediaError(error.message, code=error.code, hint=f"{error.hint} ({shown})") from error
+        raise _shown(order, error) from error
     shown = report.write(order.report, seen.shown, seen.faces, seen.examination, {})
     if refusal := seen.examination.refusal:
         hint = f"{refusal.advice} {shown} shows why."
@@ -116,7 +114,7 @@ def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[s
     watched, taken = (_FILM_WATCHED, _FILM_TAKEN) if order.video else (0.01, 0.05)
     progress(0.0, f"reading the {'film' if order.video else 'photo'}")
     seen = look(order, files, lambda share, what: progress(share * watched, what))
-    person = seen.person(lambda share, what: progress(watched + share * (taken - watched), what))
+    person = _person(order, seen, lambda share, what: progress(watched + share * (taken - watched), what))
 
     def tuned(share: float) -> None:
         progress(taken + share * (_TUNED_TO - taken), "training")
@@ -142,6 +140,24 @@ def create(order: Order, files: Files, progress: Progress) -> tuple[Path, dict[s
     report.write(order.report, seen.shown, seen.faces, seen.examination, more)
     progress(1.0, "")
     return packs.find(order.name), figures
+
+
+def _person(order: Order, seen: Seen, progress: Progress) -> Person:
+    """What is taken out of photo or film; what only who goes through all of it finds is shown in the report, too."""
+    try:
+        return seen.person(progress)
+    except MediaError as error:
+        raise _shown(order, error, seen) from error
+
+
+def _shown(order: Order, error: MediaError, seen: Seen | None = None) -> MediaError:
+    """The same error, shown in the report, whose picture its hint names."""
+    found = Examination.refused(error.code, f"{error.message}.", error.hint)
+    if seen is not None:
+        found = Examination(found.findings + seen.examination.findings, seen.examination.figures)
+    picture, faces = (seen.shown, seen.faces) if seen is not None else (None, [])
+    shown = report.write(order.report, picture, faces, found, {})
+    return MediaError(error.message, code=error.code, hint=f"{error.hint} ({shown})")
 
 
 def _ruler(lessons: Lessons) -> Ruler:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -109,6 +110,26 @@ def test_a_photo_that_cannot_be_used_leaves_a_report_and_no_avatar(tmp_path: Pat
         assert str(tmp_path / "report" / report.PICTURE) in caught.value.hint
         assert json.loads((tmp_path / "report" / report.FIGURES).read_text())["accepted"] is False
     assert packs.installed() == {}
+
+
+def test_what_is_found_only_in_the_end_is_in_the_report_too(
+    tmp_path: Path, trained: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = look(_order(tmp_path), trained, lambda *_: None)
+    assert json.loads((tmp_path / "report" / report.FIGURES).read_text())["accepted"] is True
+
+    def person(_: object) -> Any:
+        raise MediaError("nobody speaks", code="no-speech", hint="speak")
+
+    monkeypatch.setattr(module, "look", lambda *_: dataclasses.replace(seen, person=person))
+    with pytest.raises(MediaError) as caught:
+        create(_order(tmp_path), trained, lambda *_: None)
+    assert caught.value.code == "no-speech"
+    assert str(tmp_path / "report" / report.PICTURE) in caught.value.hint
+    written = json.loads((tmp_path / "report" / report.FIGURES).read_text())
+    assert written["accepted"] is False
+    assert written["findings"][0]["code"] == "no-speech"
+    assert written["figures"] == seen.examination.figures
 
 
 def test_what_is_no_picture_has_a_report_of_words(tmp_path: Path, files: Files) -> None:
