@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from appliance.errors import AvatarError
 from appliance.face import onnx_file
+from appliance.face.denoise import denoised
 from appliance.face.mel import MELS_PER_S, RATE_HZ, mel_spectrogram
 from appliance.face.onnx_file import BROKEN
 from appliance.face.stretches import runs
@@ -65,8 +66,9 @@ class Listener:
 
     def _heard(self, pcm: Floats) -> Floats:
         """(T, 8): the mouth at each mel frame of (n,) sound."""
-        mel = mel_spectrogram(pcm)
-        heard = stretched(self._whisper.hear(pcm), mel.shape[1])
+        clear = denoised(pcm)
+        mel = mel_spectrogram(clear)
+        heard = stretched(self._whisper.hear(clear), mel.shape[1])
         try:
             (mouths,) = self._net.run([MOUTHS], {MEL: mel[None], HEARD: heard.T[None]})
         except Exception as error:

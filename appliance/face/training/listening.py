@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from appliance.face import listener, onnx_file
-from appliance.face.mel import FLOOR, MELS_PER_S, N_MELS, RATE_HZ, mel_spectrogram
+from appliance.face.denoise import denoised
+from appliance.face.mel import FLOOR, HOP, MELS_PER_S, N_MELS, RATE_HZ, mel_spectrogram
 from appliance.face.stretches import AFTER, BEFORE
 from appliance.face.training.audio_net import aperture, difference, sum_of_levels, warped
 from appliance.face.training.export import hold, save, traced
@@ -104,15 +105,17 @@ def build(speeches: Iterable[Speech], whisper: Path, seed: int, out: Path) -> Pa
         pcm = np.concatenate([quiet, speech.pcm, quiet])
         for kind in ("clean", "noise", "white"):
             sound = _in_noise(pcm, kind, noises, pick)
-            mels.append(mel_spectrogram(sound).astype(np.float16))
-            heard.append(_as_in_use(features, sound).astype(np.float16))
+            mel, rows = _as_in_use(features, sound)
+            mels.append(mel)
+            heard.append(rows)
         times_s = np.arange(mels[-1].shape[1]) / MELS_PER_S - _QUIET_S
         mouths += [tracks(speech.phones, times_s).astype(np.float16)] * 3
         if number % 100 == 0:
             logger.info("speech heard", extra={"sentences": number})
     for noise in noises:
-        mels.append(mel_spectrogram(noise).astype(np.float16))
-        heard.append(_as_in_use(features, noise).astype(np.float16))
+        mel, rows = _as_in_use(features, noise)
+        mels.append(mel)
+        heard.append(rows)
         mouths.append(np.zeros((mels[-1].shape[1], len(PARAMETERS)), np.float16))
     columns, rows = np.cumsum([mel.shape[1] for mel in mels]), np.cumsum([len(row) for row in heard])
     np.savez(
@@ -147,16 +150,16 @@ def _coloured(pcm: Floats, pick: np.random.Generator) -> Floats:
     return np.fft.irfft(np.fft.rfft(pcm) * 10 ** (decibels / 20), len(pcm)).astype(np.float32)
 
 
-def _as_in_use(features: listener.WhisperFeatures, pcm: Floats) -> Floats:
-    """Features of a second at a time, with no more around it than a request brings."""
-    per_row = RATE_HZ // listener.ROWS_PER_S
-    rows = len(pcm) // per_row
+def _as_in_use(features: listener.WhisperFeatures, pcm: Floats) -> tuple[Halves, Halves]:
+    """Mel frames (80, T) and features (rows, 384), a second at a time with no more around it than a request brings."""
+    per_row, mels, heard = RATE_HZ // listener.ROWS_PER_S, list[Floats](), list[Floats]()
     padded = np.pad(pcm, (BEFORE, AFTER + RATE_HZ))
-    found = [
-        features.hear(padded[at : at + BEFORE + RATE_HZ + AFTER])[BEFORE // per_row :][: listener.ROWS_PER_S]
-        for at in range(0, rows * per_row, RATE_HZ)
-    ]
-    return np.concatenate(found)[:rows]
+    for at in range(0, len(pcm) + 1, RATE_HZ):
+        clear = denoised(padded[at : at + BEFORE + RATE_HZ + AFTER])
+        mels.append(mel_spectrogram(clear)[:, BEFORE // HOP :][:, :MELS_PER_S])
+        heard.append(features.hear(clear)[BEFORE // per_row :][: listener.ROWS_PER_S])
+    mel, rows = np.concatenate(mels, 1)[:, : 1 + len(pcm) // HOP], np.concatenate(heard)[: len(pcm) // per_row]
+    return mel.astype(np.float16), rows.astype(np.float16)
 
 
 class Corpus:
